@@ -1,0 +1,1 @@
+"""Provenance over crates: an index that can be deleted and rebuilt."""

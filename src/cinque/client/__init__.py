@@ -1,0 +1,1 @@
+"""The researcher's Python face: connect, ask, wait, combine."""

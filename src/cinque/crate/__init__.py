@@ -1,0 +1,1 @@
+"""Five Safes RO-Crate: bytes to typed things and back."""

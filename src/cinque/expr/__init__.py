@@ -1,0 +1,1 @@
+"""One typed expression language for filters, derived columns and formula terms. Pure."""

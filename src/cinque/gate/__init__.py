@@ -1,0 +1,1 @@
+"""What only a TRE's gate decides."""

@@ -1,0 +1,1 @@
+"""Leased work between two zones, once: hub to gate, gate to enclave."""

@@ -1,0 +1,1 @@
+"""Federated statistics: partials, merging, combining. Pure."""

@@ -1,0 +1,1 @@
+"""What crosses a wall: versioned messages, call signing, sealing, and the one door out."""
