@@ -1,0 +1,107 @@
+"""The typed analysis: a value that cannot return a row.
+
+One pass of it in a TRE makes a partial; disclosure control judges the partial's figures; what is left is released; and
+`advance`, pure and deterministic, turns all members' released partials into the next step or the result. Enclaves and
+the researcher run the same `advance`, so that no step need be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, TypeVar
+
+from cinque.model import CLOSED
+from cinque.model.datasets import Dictionary
+from cinque.query.source import Source
+from cinque.sdc.figures import Figures, Judgement
+
+P = TypeVar("P")
+
+Exactness = Literal["exact", "bounded", "rounded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What every member works at in one round (counted from 1). `values` is derived, never received."""
+
+    round: int
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What one pass in one TRE makes. `shape`: what follows from parameters and dictionary alone (levels, names).
+    `values`: figure id -> number or nested list of numbers; these may leave when disclosure control allows.
+    `evidence`: what disclosure control needs (distinct people, largest contributions); it never leaves.
+    """
+
+    shape: Mapping[str, Any]
+    values: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """A partial after disclosure control: each figure is its value or `{"suppressed": true, at_least, at_most}`."""
+
+    __pydantic_config__: ClassVar[Any] = CLOSED
+    shape: dict[str, Any]
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The answer over all members: JSON values, and how exact they are when no TRE is missing."""
+
+    values: dict[str, Any]
+    exactness: Exactness
+
+
+# One mapping a round, TRE id -> what it released; every round holds the same members.
+History = Sequence[Mapping[str, Released]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One kind of figure in a partial: its id or pattern of ids, unit, statbarn, and what it is in words."""
+
+    id: str
+    unit: str
+    statbarn: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis(Generic[P]):
+    """See the module's text and contracts.md section 6. `parameters` is a frozen dataclass closed to unknown fields.
+
+    check     raises Refused when the parameters do not fit the dictionary; needs no data
+    columns   the columns of the dataset that the parameters use: what an agreement is compared with
+    first     the step of round one, fixed by the analysis
+    partial   one pass over the data of one TRE
+    figures   what disclosure control judges
+    advance   the next step, or the result; pure, deterministic, independent of the order of members
+    """
+
+    name: str
+    version: str
+    title: str
+    parameters: type[P]
+    rounds: int
+    fields: tuple[Field, ...]
+    check: Callable[[P, Dictionary], None]
+    columns: Callable[[P], frozenset[str]]
+    first: Callable[[P], Step]
+    partial: Callable[[Source, P, Step], Partial]
+    figures: Callable[[P, Partial], Figures]
+    advance: Callable[[P, History], Step | Result]
+
+
+def apply(partial: Partial, judgement: Judgement) -> Released:
+    """What may leave of a partial. A figure without a verdict is a programming error, and nothing leaves."""
+    figures = {
+        name: judgement.suppressed[name].to_dict() if name in judgement.suppressed else value
+        for name, value in partial.values.items()
+    }
+    return Released(dict(partial.shape), figures)

@@ -1,0 +1,1 @@
+"""Clock, digests, canonical JSON, identifiers, parsing: no domain words."""

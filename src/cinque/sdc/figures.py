@@ -1,0 +1,76 @@
+"""The seam between analyses and disclosure control: what may leave is described here, never by the analysis's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+# The statbarn of a figure: https://www.w3id.org/statbarnsdc#Frequencies and so on (acro's vocabulary).
+Statbarn = Literal[
+    "Frequencies", "LinearAggregations", "Shape", "CorrelationCoefficients", "StatisticalHypothesisTests"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number (or array) that an analysis would release.
+
+    `people`: distinct people behind it (evidence; never leaves by this road). `kind`: `people`, a count of distinct
+    people, whose value is `people`; `other`, any other number, which shares the fate of the people-count named `of`.
+    """
+
+    id: str
+    statbarn: Statbarn
+    people: int
+    kind: Literal["people", "other"] = "people"
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What an attacker knows to hold between people-counts of one answer.
+
+    `sum`: nobody is in two parts, so total = sum of parts. `union`: somebody may be in several, so
+    max(parts) <= total <= sum of parts.
+    """
+
+    total: str
+    parts: tuple[str, ...]
+    kind: Literal["sum", "union"] = "sum"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that one answer of one TRE would release, and how its counts hang together."""
+
+    figures: tuple[Figure, ...]
+    relations: tuple[Relation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What can be known of a suppressed figure from what was released and the published appetite; None: no bound."""
+
+    at_least: float | int | None
+    at_most: float | int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of a suppressed figure, for ever."""
+        return {"suppressed": True, "at_least": self.at_least, "at_most": self.at_most}
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on an answer: bounds for every suppressed figure; all others may leave. `rules` names the rules
+    that were applied, `findings` says in words that may leave what was done, without any figure's value or cause.
+    """
+
+    suppressed: Mapping[str, Bounds]
+    rules: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
+
+
+def is_suppressed(value: Any) -> bool:
+    """Whether a released value is the suppressed form."""
+    return isinstance(value, dict) and value.get("suppressed") is True
