@@ -1,0 +1,61 @@
+# The verbs of the house. `make help` lists them.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check docs bench lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8
+
+demo: $(VENV)/.ready  ## a whole federation on this machine, on synthetic data
+	$(BIN)/cinque demo
+
+test: system check  ## everything: system packages, check, all tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.ready  ## style, types and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.ready  ## build the documentation
+	@test -f docs/conf.py || { echo "There is no docs/conf.py, so there is no documentation to build."; exit 1; }
+	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+bench: $(VENV)/.ready  ## measure a federation on this machine
+	$(BIN)/python -m cinque.federation.bench
+
+lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
+	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
+	echo uv | $(COMPILE) $(UPGRADE) - -c requirements/dev.txt -o requirements/uv.txt
+	@! grep -nE '://|^-' requirements/*.txt || { echo "The pins above name an address or an option."; exit 1; }
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: system
+system:
+	@sh tools/system-packages
+
+# The environment is right when it is newer than what it is made from.
+$(VENV)/.ready: pyproject.toml requirements/dev.txt $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(BIN)/uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Cinque needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh tools/python-venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+		-r requirements/uv.txt
+	@touch $@
