@@ -34,6 +34,7 @@ bench: $(VENV)/.ready  ## measure a federation on this machine
 lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -c requirements/dev.txt -o requirements/uv.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo "The pins above name an address or an option."; exit 1; }
 
@@ -46,9 +47,10 @@ system:
 	@sh tools/system-packages
 
 # The environment is right when it is newer than what it is made from.
-$(VENV)/.ready: pyproject.toml requirements/dev.txt $(BIN)/uv
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --only-binary :all: requirements/dev.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+$(VENV)/.ready: pyproject.toml requirements/dev.txt requirements/build.txt $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --build-constraint requirements/build.txt \
+		--only-binary :all: --no-binary bagit requirements/dev.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraint requirements/build.txt --no-deps -e .
 	@touch $@
 
 $(BIN)/uv: requirements/uv.txt
