@@ -21,6 +21,7 @@ from cinque.crate.zipped import (
     Entry,
     Limits,
     content,
+    empty,
     entries,
     entry_too_large,
     not_regular,
@@ -29,7 +30,7 @@ from cinque.crate.zipped import (
     too_many,
     written,
 )
-from cinque.errors import Refused, Unreadable
+from cinque.errors import Unreadable
 
 __all__ = ["DEFAULT", "Archive", "Limits", "check_top", "pack", "read_folder", "unpack", "write_folder"]
 
@@ -51,7 +52,7 @@ def pack(files: Mapping[str, bytes], top: str) -> bytes:
     name that `unpack` would refuse and for more than a ZIP can hold without its 64-bit extension.
     """
     if not files:
-        raise _empty()
+        raise empty()
     check_top(top)
     for name in files:
         check_name(f"{top}/{name}")
@@ -104,7 +105,7 @@ def read_folder(path: Path, limits: Limits = DEFAULT) -> Archive:
             "archive-unreadable", f"The folder cannot be read: {why}.", remedy="Name a bag's folder."
         ) from None
     if not files:
-        raise _empty()
+        raise empty()
     check_apart(files)
     return Archive(top, dict(sorted(files.items())), canonical=False)
 
@@ -179,7 +180,7 @@ def _judge_names(entries: list[Entry]) -> str:
         raise duplicate(next(name for name in folders if folders.count(name) > 1))
     check_apart(files, folders)
     if not files:
-        raise _empty()
+        raise empty()
     tops = {name.partition("/")[0] for name in (*files, *folders)}
     if len(tops) > 1 or any("/" not in name for name in files):
         raise refused(
@@ -189,7 +190,3 @@ def _judge_names(entries: list[Entry]) -> str:
             "R15",
         )
     return tops.pop()
-
-
-def _empty() -> Refused:
-    return refused("archive-empty", "The archive holds no file.", "Pack the folder of the bag.", "R15")

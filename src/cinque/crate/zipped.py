@@ -119,6 +119,8 @@ def _find_directory(data: bytes, limits: Limits) -> tuple[int, int, int]:
         _hidden("beside its directory")
     if count > limits.entries:
         raise too_many(limits.entries)
+    if not count:
+        raise empty()
     return start, end, count
 
 
@@ -209,7 +211,7 @@ def _check_layout(data: bytes, found: list[Entry], directory: int) -> None:
     This refuses overlapping entries (D. Fifield, A better zip bomb, WOOT 2019) and bytes that no entry owns.
     """
     ordered = sorted(found, key=lambda entry: entry.offset)
-    if ordered and ordered[0].offset:
+    if ordered[0].offset:
         _hidden("before its first entry")
     for entry, until in zip(ordered, [*(e.offset for e in ordered[1:]), directory], strict=True):
         over = until - _check_local(data, entry, directory) - entry.packed
@@ -265,6 +267,11 @@ def content(data: bytes, entry: Entry) -> bytes:
 def refused(code: str, sentence: str, remedy: str, rule: str = "R92") -> Refused:
     """A refusal under R92, unless another rule is named."""
     return Refused(code, sentence, rule=rule, remedy=remedy)
+
+
+def empty() -> Refused:
+    """No file at all."""
+    return refused("archive-empty", "The archive holds no file.", "Pack the folder of the bag.", "R15")
 
 
 def too_many(most: int) -> Refused:
