@@ -23,7 +23,7 @@ the service's name, so that a hub's database is not taken for a gate's. `migrati
     from cinque.storage.audit import create_audit
     from cinque.storage.nonces import create_used
 
-    revision = "hub-0001"
+    revision = "hub_0001"
     down_revision = None
 
     def upgrade() -> None:

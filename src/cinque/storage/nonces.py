@@ -34,7 +34,8 @@ def use_once(conn: Connection, table: Table, scope: str, value: str, until: date
     """
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     row = {"scope": scope, "value": value, "until": rfc3339(until)}
-    return conn.execute(insert(table).on_conflict_do_nothing(), row).rowcount == 1
+    # RETURNING rather than a row count, which PostgreSQL's driver does not give for every INSERT.
+    return conn.execute(insert(table).on_conflict_do_nothing().returning(table.c.value), row).first() is not None
 
 
 def forget_expired(conn: Connection, table: Table, now: datetime) -> int:

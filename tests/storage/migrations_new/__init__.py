@@ -1,0 +1,1 @@
+"""Example migrations of a service."""
