@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from cinque.lib.ids import derived_urn
 from cinque.model import CLOSED
 
 AnswerMode = Literal["open", "pooled", "secure"]
 
-STATEMENT_TYPE = "https://w3id.org/cinque/statement/request"
-STATEMENT_VERSION = 1
+STATEMENT_TYPE: Final = "https://w3id.org/cinque/statement/request"
+STATEMENT_VERSION: Final = 1
 CUSTODY_LIMIT_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """One TRE that is asked: its id (urn:cinque:tre:<thumbprint of its root key>) and the name the asker knows it by."""
+    """One TRE that is asked: its id (urn:cinque:tre:<thumbprint of its root key>) and the name the asker uses for it."""
 
     __pydantic_config__: ClassVar[Any] = CLOSED
     id: str

@@ -1,0 +1,172 @@
+"""Keyword builders: the things tests are about, whole and valid unless a keyword says otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
+from cinque.crate.keys import KeyRing, SigningKey
+from cinque.crate.request import Question, compose_request
+from cinque.lib.ids import Random
+from cinque.model.request import Audience
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def a_random(seed: str = "seed") -> Random:
+    """Bytes that look random and are the same in every run."""
+    state = [hashlib.sha512(seed.encode()).digest()]
+
+    def random(count: int) -> bytes:
+        made = b""
+        while len(made) < count:
+            state[0] = hashlib.sha512(state[0]).digest()
+            made += state[0]
+        return made[:count]
+
+    return random
+
+
+@dataclass(frozen=True)
+class APerson:
+    """A person with keys. `envelope`: the signed card."""
+
+    ring: KeyRing
+    envelope: bytes
+    card: PersonCard
+
+    @property
+    def key(self) -> SigningKey:
+        return self.ring.sign("sign")
+
+
+@cache
+def a_person(name: str = "Ada Example", id: str = "https://orcid.org/0000-0002-1825-0097") -> APerson:
+    ring = KeyRing.new({"sign": "sign", "open": "open", "call": "sign"}, a_random(f"person {name}"))
+    card = PersonCard(
+        id=id,
+        name=name,
+        affiliation_name="Example University",
+        affiliation_ror="https://ror.org/01ee9ar58",
+        sign=ring.public("sign"),
+        open=ring.public("open"),
+        call=ring.public("call"),
+        serial=1,
+        valid_from=date(2026, 1, 1),
+    )
+    return APerson(ring, issue_card(card, ring.sign("sign")), card)
+
+
+@dataclass(frozen=True)
+class ATre:
+    """A TRE with the keys of its root, enclave and gate."""
+
+    root: SigningKey
+    ring: KeyRing
+    envelope: bytes
+    card: TreCard
+
+    @property
+    def release_key(self) -> SigningKey:
+        return self.ring.sign("release")
+
+    @property
+    def gate_key(self) -> SigningKey:
+        return self.ring.sign("gate-record")
+
+    @property
+    def audience(self) -> Audience:
+        return Audience(self.card.id, self.card.title)
+
+
+@cache
+def a_tre(name: str = "north", valid_until: date | None = None) -> ATre:
+    random = a_random(f"tre {name}")
+    root = SigningKey.generate(random)
+    uses = {"release": "sign", "seal": "open", "enclave-call": "sign", "gate-transport": "sign", "gate-record": "sign"}
+    ring = KeyRing.new(uses, random)  # type: ignore[arg-type]
+    card = TreCard(
+        id=f"urn:cinque:tre:{root.id}",
+        name=name,
+        title=f"The {name.title()} TRE",
+        root=root.public,
+        release=ring.public("release"),
+        seal=ring.public("seal"),
+        enclave_call=ring.public("enclave-call"),
+        gate_transport=ring.public("gate-transport"),
+        gate_record=ring.public("gate-record"),
+        appetite=hashlib.sha256(b"appetite").hexdigest(),
+        serial=1,
+        valid_from=date(2026, 1, 1),
+        valid_until=valid_until,
+    )
+    return ATre(root, ring, issue_card(card, root), card)
+
+
+def some_members(*parties: APerson | ATre) -> Members:
+    """Pinned cards; by default of Ada and of the TREs north and south."""
+    return Members.of(party.envelope for party in (parties or (a_person(), a_tre(), a_tre("south"))))
+
+
+def a_package() -> dict[str, bytes]:
+    """A nested Workflow RO-Crate, as small as one can be."""
+    metadata = {
+        "@context": "https://w3id.org/ro/crate/1.2/context",
+        "@graph": [
+            {
+                "@id": "ro-crate-metadata.json",
+                "@type": "CreativeWork",
+                "about": {"@id": "./"},
+                "conformsTo": [
+                    {"@id": "https://w3id.org/ro/crate/1.2"},
+                    {"@id": "https://w3id.org/workflowhub/workflow-ro-crate/1.0"},
+                ],
+            },
+            {
+                "@id": "./",
+                "@type": "Dataset",
+                "name": "count",
+                "description": "Counts people.",
+                "datePublished": "2026-11-01",
+                "license": {"@id": "https://spdx.org/licenses/Apache-2.0"},
+                "mainEntity": {"@id": "count.cwl"},
+                "hasPart": [{"@id": "count.cwl"}],
+            },
+        ],
+    }
+    return {
+        "ro-crate-metadata.json": json.dumps(metadata).encode(),
+        "count.cwl": b"cwlVersion: v1.2\nclass: Workflow\n",
+    }
+
+
+def a_question(**changes: Any) -> Question:
+    """How many people have diabetes, asked of north and south."""
+    person = a_person()
+    question = Question(
+        title="How many people have diabetes?",
+        description="A count by sex.",
+        requester=person.card,
+        project_id="diabetes-study",
+        project_name="The diabetes study",
+        dataset="demo",
+        analysis="count",
+        analysis_version="1.0.0",
+        analysis_digest="sha256:" + "ab" * 32,
+        package=a_package(),
+        parameters={"by": ["sex"], "where": "diabetes = true"},
+        audience=(a_tre().audience, a_tre("south").audience),
+        accept_until=NOW + timedelta(days=7),
+        reply_to=(person.ring.public("open"),),
+    )
+    return replace(question, **changes)
+
+
+def a_request(*, key: SigningKey | None = None, now: datetime = NOW, seed: str = "request", **changes: Any) -> bytes:
+    """The ZIP of a signed request; keywords change the question."""
+    return compose_request(a_question(**changes), key or a_person().key, now=now, random=a_random(seed))
