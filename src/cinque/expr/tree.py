@@ -22,7 +22,7 @@ MAX_DEPTH = 100
 """Levels of the tree."""
 MAX_NODES = 2_000
 """Columns, values and operations together."""
-MAX_DENOMINATORS = 5
+MAX_DENOMINATORS = 2
 """Divisions inside the denominator of another: SQL must write each denominator more than once."""
 SMALLEST_INTEGER, LARGEST_INTEGER = -(2**63), 2**63 - 1
 

@@ -1,0 +1,249 @@
+"""A dataset read by DuckDB: CSV, Parquet, a DuckDB file, or the TRE's own view over them.
+
+What protects the data here: files are attached read-only and by name, everything else outside is switched off and the
+configuration locked; and the connection runs nothing but single SELECT statements that `sql.py` built. The lock by
+itself would still allow `COPY … TO` onto the named files, so a TRE keeps them unwritable for this process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+from sqlglot import exp
+
+from cinque.errors import Refused
+from cinque.expr import Expr
+from cinque.model.datasets import ColumnType, Dataset, Dictionary
+from cinque.query.duckdb_files import attach
+from cinque.query.source import Group, Moments
+from cinque.query.sql import PERSON, aggregate_query, centred_query, rows_query
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_WELL_CONDITIONED = 100.0
+"""|mean| over standard deviation up to which a running variance keeps about 13 of 16 digits."""
+
+
+def open_duckdb(
+    dataset: Dataset, folder: Path, *, memory_limit: str = "1GB", threads: int = 1, batch_rows: int = 65_536
+) -> DuckDBSource:
+    """The rows of `dataset`, whose files are named relative to `folder`. Opens nothing until the first question; then
+    one connection is kept until `close`. `memory_limit` as DuckDB writes it; no spilling to disk. Questions may come
+    from several threads. One thread inside the engine gives bit for bit the same answer to the same question.
+    """
+    return DuckDBSource(dataset, folder, memory_limit=memory_limit, threads=threads, batch_rows=batch_rows)
+
+
+class DuckDBSource:
+    """A `query.source.Source`. Raises Refused: "dataset-…" when the data is not as declared (for the TRE's operator);
+    "not_answerable" when a question fails on the data, without cause, since the cause would depend on rows.
+    """
+
+    def __init__(self, dataset: Dataset, folder: Path, *, memory_limit: str, threads: int, batch_rows: int) -> None:
+        self.dataset = dataset
+        self._dictionary = dataset.dictionary()
+        self._folder = folder
+        self._config: dict[str, str | bool | int | float | list[str]] = {
+            "memory_limit": memory_limit,
+            "threads": str(threads),
+            "temp_directory": "",
+            "preserve_insertion_order": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+            # Otherwise a table that is not found is looked for among Python's variables.
+            "python_enable_replacements": "false",
+        }
+        self._batch_rows = batch_rows
+        self._lock = threading.Lock()
+        self._opened: tuple[duckdb.DuckDBPyConnection, exp.Table] | None = None
+
+    @property
+    def dictionary(self) -> Dictionary:
+        """The dataset's public part."""
+        return self._dictionary
+
+    @property
+    def relation(self) -> exp.Table:
+        """Where the rows are, in the open connection."""
+        return self._open()[1]
+
+    def close(self) -> None:
+        """Gives the connection back; the next question opens a new one."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened[0].close()
+                self._opened = None
+
+    def __enter__(self) -> DuckDBSource:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def aggregate(self, columns: Sequence[str], by: Sequence[str], where: Expr | None) -> list[Group]:
+        """See `query.source.Source`. Groups come in the order of the declared levels, missing last."""
+        columns = list(dict.fromkeys(columns))
+        levels = [self._levels(name) for name in by]
+        types = self._types(columns)
+        query = aggregate_query(self.relation, types, self.dataset.unit, columns, by, where)
+        groups = [_group(row, len(by), columns) for row in self.select(query)]
+        # A level that was never declared is a value from a row.
+        if any(level not in known for group in groups for level, known in zip(group.levels, levels, strict=True)):
+            raise _not_answerable()
+        loose = [name for name in columns if any(_ill_conditioned(group.moments[name]) for group in groups)]
+        if loose:
+            centred = self.select(centred_query(self.relation, types, loose, by, where))
+            groups = _centred(groups, centred, len(by), loose)
+        return sorted(groups, key=lambda g: [known[level] for level, known in zip(g.levels, levels, strict=True)])
+
+    def batches(self, columns: Sequence[str], where: Expr | None) -> Iterator[pa.RecordBatch]:
+        """See `query.source.Source`. Types: int64, double, string, bool, date32."""
+        import pyarrow as pa  # not needed for counts, and slow to import
+
+        query = rows_query(self.relation, self._types(columns), self.dataset.unit, columns, where)
+        connection = self._open()[0].cursor()
+        row = 0
+        try:
+            for batch in connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows):
+                if self.dataset.unit is None:
+                    numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+                    batch = pa.RecordBatch.from_arrays(
+                        [*(batch.column(name) for name in dict.fromkeys(columns)), numbers],
+                        names=[*dict.fromkeys(columns), PERSON],
+                    )
+                row += batch.num_rows
+                yield batch
+        except (duckdb.Error, pa.ArrowException) as error:
+            raise _not_answerable(error) from None
+        finally:
+            connection.close()
+
+    def select(self, query: exp.Select) -> list[tuple[Any, ...]]:
+        """All rows of a query that `sql.py` built."""
+        connection = self._open()[0].cursor()
+        try:
+            return connection.execute(_only_select(query)).fetchall()
+        except duckdb.Error as error:
+            raise _not_answerable(error) from None
+        finally:
+            connection.close()
+
+    def _types(self, columns: Sequence[str]) -> Mapping[str, ColumnType]:
+        for name in columns:
+            self._dictionary.column(name)
+        return self._dictionary.types()
+
+    def _levels(self, name: str) -> dict[str | None, int]:
+        """The declared levels of a factor in their order, missing last."""
+        column = self._dictionary.column(name)
+        levels = ("false", "true") if column.type == "boolean" else column.levels
+        if levels is None or column.type == "number":
+            raise Refused(
+                "not-a-factor",
+                f"Column `{name}` has no declared levels, so rows cannot be grouped by it.",
+                remedy="Group by a column for which the dataset's dictionary lists levels.",
+            )
+        return {level: place for place, level in enumerate([*levels, None])}
+
+    def _open(self) -> tuple[duckdb.DuckDBPyConnection, exp.Table]:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._connect()
+            return self._opened
+
+    def _connect(self) -> tuple[duckdb.DuckDBPyConnection, exp.Table]:
+        connection = duckdb.connect(":memory:", config=self._config)
+        try:
+            relation = attach(self.dataset, self._folder, connection)
+        except duckdb.Error as error:
+            connection.close()
+            raise _noted(
+                Refused(
+                    "dataset-unreadable",
+                    f"Dataset `{self.dataset.id}` cannot be opened as it is declared.",
+                    remedy="Check the file's format, the table's name and the view's SQL.",
+                ),
+                error,
+            ) from None
+        except BaseException:
+            connection.close()
+            raise
+        return connection, relation
+
+
+def _only_select(query: exp.Select) -> str:
+    """The query's SQL. Raises Refused unless DuckDB itself reads it as one SELECT."""
+    # Plain means drift by their rounding error; this one carries it along (Kahan 1965).
+    sql = query.transform(_compensated).sql("duckdb")
+    statements = duckdb.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise Refused("not-a-query", "Only a single SELECT is ever run.")
+    return sql
+
+
+def _compensated(node: exp.Expr) -> exp.Expr:
+    if isinstance(node, exp.Avg):
+        return exp.Anonymous(this="FAVG", expressions=[node.this])
+    if isinstance(node, exp.Sum):
+        return exp.Anonymous(this="FSUM", expressions=[node.this])
+    return node
+
+
+def _group(row: Sequence[Any], keys: int, columns: Sequence[str]) -> Group:
+    moments = {
+        name: Moments(
+            rows=row[at],
+            people=row[at + 1],
+            people_missing=row[at + 2],
+            rows_missing=row[keys] - row[at],
+            mean=row[at + 3],
+            m2=row[at + 4],
+        )
+        for at, name in zip(range(keys + 2, len(row), 5), columns, strict=True)
+    }
+    return Group(tuple(row[:keys]), people=row[keys + 1], rows=row[keys], moments=moments)
+
+
+def _ill_conditioned(found: Moments) -> bool:
+    if found.mean is None or found.m2 is None:
+        return False
+    return found.m2 * _WELL_CONDITIONED**2 < found.rows * found.mean**2
+
+
+def _centred(groups: list[Group], rows: list[tuple[Any, ...]], keys: int, columns: Sequence[str]) -> list[Group]:
+    """`groups` with the moments of `columns` put right: mean = c + S1/n, M2 = S2 - S1^2/n."""
+    found = {tuple(row[:keys]): row[keys:] for row in rows}
+    result = []
+    for group in groups:
+        moments = dict(group.moments)
+        for place, name in enumerate(columns):
+            old = moments[name]
+            centre, first, second = found[group.levels][3 * place : 3 * place + 3]
+            if centre is not None:
+                moments[name] = Moments(
+                    people=old.people,
+                    rows=old.rows,
+                    people_missing=old.people_missing,
+                    rows_missing=old.rows_missing,
+                    mean=centre + first / old.rows,
+                    m2=max(0.0, second - first * first / old.rows),
+                )
+        result.append(Group(group.levels, group.people, group.rows, moments))
+    return result
+
+
+def _not_answerable(error: Exception | None = None) -> Refused:
+    refused = Refused("not_answerable", "This question cannot be answered on this data.")
+    return refused if error is None else _noted(refused, error)
+
+
+def _noted(refused: Refused, error: Exception) -> Refused:
+    # The engine's own message quotes rows and paths; its kind is all that may be kept.
+    refused.add_note(f"engine: {type(error).__name__}")
+    return refused
