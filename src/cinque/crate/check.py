@@ -1,0 +1,188 @@
+"""Does a crate conform to Five Safes RO-Crate 0.4, at the stage it has reached?
+
+    report = check(metadata)                       # the metadata document, as bytes or as the value in it
+    report = check(metadata, files=bag, stage="request")
+
+Fast enough for the request path: the rules are compiled once, the graph is indexed once, and nothing is asked twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cinque.crate import archive, bag
+from cinque.crate.index import Index
+from cinque.crate.profiles import FIVE_SAFES, LEVELS, Level, Rule, Subject, profile
+from cinque.crate.profiles.vocabulary import Hit
+from cinque.crate.stages import STAGES, phases, stage_of
+from cinque.errors import Refused, Unreadable
+from cinque.lib.canonical import MAX_BYTES, strict_loads
+
+METADATA = "ro-crate-metadata.json"
+_MOST = 100  # findings of one rule that are listed; a crate of a million faults is not a million lines
+_SHOWN = 200  # characters of a crate's own text in a finding
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that is broken: which, how binding, at which property of which entity, what is wrong, how to mend it."""
+
+    rule: str
+    level: Level
+    entity: str
+    property: str
+    message: str
+    remedy: str
+
+    def to_dict(self) -> dict[str, str]:
+        """As in the report's JSON."""
+        return {
+            "rule": self.rule,
+            "level": self.level,
+            "entity": self.entity,
+            "property": self.property,
+            "message": self.message,
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found. `not_examined`: ids of rules that need files which were not given, and what they need."""
+
+    profile: str
+    stage: str
+    findings: tuple[Finding, ...]
+    not_examined: tuple[tuple[str, str], ...]
+    seconds: float
+
+    @property
+    def conforms(self) -> bool:
+        """Whether no MUST is broken."""
+        return self.holds("must")
+
+    def holds(self, level: Level) -> bool:
+        """Whether no rule at this level or above is broken."""
+        ranks = LEVELS[: LEVELS.index(level) + 1]
+        return not any(finding.level in ranks for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of `cinque crate check --json`; what was not examined is said at the end, and breaks nothing."""
+        silent = [
+            Finding(_number(rule), "may", "", "", f"not examined: {rule} needs {needs}.", "Check the whole crate.")
+            for rule, needs in self.not_examined
+        ]
+        return {
+            "profile": self.profile,
+            "stage": self.stage,
+            "conforms": self.conforms,
+            "findings": [finding.to_dict() for finding in (*self.findings, *silent)],
+            "seconds": self.seconds,
+        }
+
+
+def _number(rule: str) -> str:
+    return rule.partition("/")[0]
+
+
+_NEEDS = {"bag": "the bag", "payload": "the crate's files"}
+
+
+def check(
+    metadata: Mapping[str, Any] | bytes | Any,
+    *,
+    files: Mapping[str, bytes] | None = None,
+    stage: str | None = None,
+    profile_id: str = FIVE_SAFES,
+) -> Report:
+    """Every rule of the profile that applies at the crate's stage, in the order of the profile.
+
+    `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
+    folder that is no bag. `stage`: one of STAGES; None finds it from the graph. Never raises for what the metadata
+    says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown profile.
+    """
+    started = time.perf_counter()
+    if stage is not None and stage not in STAGES:
+        raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {', '.join(STAGES)}.")
+    rules = profile(profile_id)
+    index = Index(strict_loads(metadata, max_bytes=4 * MAX_BYTES) if isinstance(metadata, bytes) else metadata)
+    found = phases(index)
+    at = stage if stage is not None else stage_of(found)
+    payload = _payload(files)
+    bagged = files if files is not None and METADATA not in files else None
+    problems = tuple(bag.problems(bagged)) if bagged is not None else ()
+    subject = Subject(index, found, at, bagged, payload, problems)
+    has = {"graph": True, "payload": payload is not None, "bag": bagged is not None}
+    findings: list[Finding] = []
+    silent: list[tuple[str, str]] = []
+    for rule in rules.by_stage[at]:
+        if has[rule.needs]:
+            hits = iter(rule.find(subject))
+            for hit in hits:
+                findings.append(_finding(rule, hit))
+                findings += _rest(rule, hits)
+        else:
+            silent.append((rule.id, _NEEDS[rule.needs]))
+    return Report(profile_id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
+
+
+def _rest(rule: Rule, hits: Iterable[Hit]) -> list[Finding]:
+    findings = [_finding(rule, hit) for hit in islice(hits, _MOST - 1)]
+    if more := sum(1 for _ in hits):
+        message = f"The same at {more} more places."
+        findings.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy))
+    return findings
+
+
+def _finding(rule: Rule, hit: Hit) -> Finding:
+    message = rule.message
+    if "{value}" in message:
+        message = message.replace("{value}", _plain(hit.value or "the value"))
+        message = message[:1].upper() + message[1:]
+    where = hit.property or rule.property
+    return Finding(rule.requirement, rule.level, _plain(hit.entity), _plain(where), message, rule.remedy)
+
+
+def _plain(found: str) -> str:
+    """A crate's own text as it may stand in a message: short, on one line, without control characters."""
+    if len(found) > _SHOWN:
+        found = found[: _SHOWN - 1] + "…"
+    return found if found.isprintable() else "".join(c if c.isprintable() else "�" for c in found)
+
+
+def _payload(files: Mapping[str, bytes] | None) -> Mapping[str, bytes] | None:
+    if files is None:
+        return None
+    if METADATA in files:  # a crate folder that is no bag
+        return files
+    return {name.removeprefix("data/"): content for name, content in files.items() if name.startswith("data/")}
+
+
+def load_for_check(path: Path | str) -> tuple[bytes, dict[str, bytes] | None]:
+    """The metadata document at `path` and, where they are there, all files: of a bag's ZIP, a bag's folder, a crate's
+    folder, or a metadata file alone (None). Raises Refused for a hostile archive, Unreadable for what is no crate.
+    """
+    where = Path(path)
+    try:
+        if where.is_dir():
+            files = archive.read_folder(where).files
+        else:
+            data = where.read_bytes()
+            if data[:2] != b"PK":
+                return data, None
+            files = archive.unpack(data).files
+    except OSError as error:
+        raise Unreadable("file-unreadable", f"{where} cannot be read: {error.strerror}.") from error
+    for name in (METADATA, "data/" + METADATA):
+        if name in files:
+            return files[name], files
+    raise Unreadable(
+        "no-crate",
+        f"{where} holds no {METADATA}.",
+        remedy="Give a bag (ZIP or folder), a crate's folder, or its metadata file.",
+    )

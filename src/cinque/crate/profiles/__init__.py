@@ -1,0 +1,141 @@
+"""Profiles as data: one folder a profile, rules in TOML, Python only for what words cannot say.
+
+A folder holds `profile.toml` (id, name, what it builds on, groups of stages, named selections), `rules.toml`, and,
+where needed, a `checks.py` whose functions the rules name. The words are those of `cinque.crate.profiles.vocabulary`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any, Literal
+
+from cinque.crate.bag import Problem
+from cinque.crate.index import Index
+from cinque.crate.profiles.vocabulary import Hit, compile_rule
+from cinque.crate.stages import STAGES, Phases
+from cinque.errors import NotFound
+
+Level = Literal["must", "should", "may"]
+LEVELS: tuple[Level, ...] = ("must", "should", "may")
+_HEADER = {"id", "level", "stages", "needs", "message", "remedy", "property", "check", "source"}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a check may look at. `files`: the bag's files by name, None when only the metadata is there; `payload`: the
+    files beside the metadata, None likewise; `problems`: what reading the bag found.
+    """
+
+    index: Index
+    phases: Phases
+    stage: str
+    files: Mapping[str, bytes] | None = None
+    payload: Mapping[str, bytes] | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `id`: requirement, and after a slash which part of it; `needs`: "graph", "payload" or "bag"."""
+
+    id: str
+    requirement: str  # its number, such as R36
+    level: Level
+    stages: frozenset[str]
+    needs: str
+    message: str
+    remedy: str
+    property: str
+    find: Callable[[Subject], Iterable[Hit]] = field(compare=False)
+    source: Mapping[str, Any] = field(compare=False)  # the rule as written, for export and reference pages
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile's identity and all its rules, those it builds on first."""
+
+    id: str
+    name: str
+    rules: tuple[Rule, ...]
+    by_stage: Mapping[str, tuple[Rule, ...]] = field(compare=False)
+
+
+FIVE_SAFES = "https://w3id.org/5s-crate/0.4"
+_FOLDERS = {FIVE_SAFES: "five_safes_0_4", "https://w3id.org/ro/crate/1.2": "ro_crate"}
+
+
+@cache
+def profile(identifier: str = FIVE_SAFES) -> Profile:
+    """The profile of this IRI, compiled once. Raises NotFound for one that is not installed."""
+    folder = _FOLDERS.get(identifier)
+    if folder is None:
+        raise NotFound(
+            "profile-unknown",
+            "There is no rule set for this profile.",
+            remedy=f"Known are {', '.join(_FOLDERS)}.",
+        )
+    head, found = read(folder)
+    inherited = [rule for other in head.get("extends", ()) for rule in profile(other).rules]
+    rules = (*inherited, *found)
+    by_stage = {stage: tuple(rule for rule in rules if stage in rule.stages) for stage in STAGES}
+    return Profile(identifier, head["name"], rules, by_stage)
+
+
+def read(folder: str) -> tuple[dict[str, Any], tuple[Rule, ...]]:
+    """The head and the compiled rules of a profile's folder. Raises ValueError for a rule that is not well written."""
+    files = resources.files(__package__) / folder
+    head = tomllib.loads((files / "profile.toml").read_text("utf-8"))
+    entries = tomllib.loads((files / "rules.toml").read_text("utf-8"))["rule"]
+    seen = {entry["id"] for entry in entries}
+    if len(seen) != len(entries):
+        raise ValueError(f"{folder}: two rules have the same id")
+    return head, tuple(_rule(folder, head, entry) for entry in entries)
+
+
+def _rule(folder: str, head: Mapping[str, Any], entry: dict[str, Any]) -> Rule:
+    if entry["level"] not in LEVELS or not entry["message"] or not entry["remedy"]:
+        raise ValueError(f"{entry['id']}: a rule needs a level, a message and a remedy")
+    find: Callable[[Subject], Iterable[Hit]]
+    if "check" in entry:
+        if extra := set(entry) - _HEADER:
+            raise ValueError(f"{entry['id']}: a Python check takes no {', '.join(sorted(extra))}")
+        find = getattr(importlib.import_module(f"{__package__}.{folder}.checks"), entry["check"])
+    else:
+        demand = {key: value for key, value in entry.items() if key not in _HEADER}
+        on_index = compile_rule(entry["id"], demand, head.get("select", {}))
+
+        def find(subject: Subject) -> Iterator[Hit]:
+            return on_index(subject.index)
+
+    path = entry.get("property", entry.get("path", ""))
+    return Rule(
+        id=entry["id"],
+        requirement=entry["id"].partition("/")[0],
+        level=entry["level"],
+        stages=_stages(entry["id"], entry.get("stages", "all"), head.get("stages", {})),
+        needs=entry.get("needs", "graph"),
+        message=entry["message"],
+        remedy=entry["remedy"],
+        property=path.rpartition("/")[2].lstrip("^"),
+        find=find,
+        source=entry,
+    )
+
+
+def _stages(rule: str, named: str | list[str], groups: Mapping[str, list[str]]) -> frozenset[str]:
+    found: set[str] = set()
+    for name in [named] if isinstance(named, str) else named:
+        if name == "all":
+            found.update(STAGES)
+        elif name in groups:
+            found.update(groups[name])
+        elif name in STAGES:
+            found.add(name)
+        else:
+            raise ValueError(f"{rule}: no stage or group of stages is called {name}")
+    return frozenset(found)

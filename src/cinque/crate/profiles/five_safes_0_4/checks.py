@@ -1,0 +1,387 @@
+"""What the vocabulary cannot say of Five Safes RO-Crate 0.4: each function yields where its rule is broken."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+from cinque.crate.bag import parse_bag_info
+from cinque.crate.index import Node, is_absolute, is_local_path, payload_path
+from cinque.crate.profiles import Subject
+from cinque.crate.profiles.five_safes_0_4.order import (
+    disclosure_too_early,
+    ends_before_start,
+    published_before,
+    published_too_early,
+    run_too_early,
+    sign_off_too_early,
+    validation_too_early,
+)
+from cinque.crate.profiles.five_safes_0_4.secrets import secret, secret_in_payload
+from cinque.crate.profiles.vocabulary import Hit
+from cinque.crate.stages import state
+from cinque.errors import Refused
+
+__all__ = [
+    "disclosure_too_early", "ends_before_start", "published_before", "published_too_early", "run_too_early", "secret",
+    "secret_in_payload", "sign_off_too_early", "validation_too_early",
+]  # fmt: skip
+
+Check = Callable[[Subject], Iterator[Hit]]
+
+# ------------------------------------------------------------------------------------------------ the bag (R3-R14)
+
+_NAMED = {
+    "bag-no-manifest", "bag-no-tag-manifest", "bag-algorithm", "bag-tag-manifest-listed", "bag-no-declaration",
+    "bag-declaration", "bag-version", "bag-encoding", "bag-version-spelling", "bag-fetch", "bag-no-info",
+    "bag-no-identifier", "bag-identifiers", "bag-identifier-form",
+}  # fmt: skip
+
+
+def _bag(*codes: str) -> Check:
+    def found(subject: Subject) -> Iterator[Hit]:
+        for problem in subject.problems:
+            if problem.code in codes:
+                yield Hit(problem.path, problem.sentence)
+
+    return found
+
+
+def _other_problems(*, tags: bool) -> Check:
+    def found(subject: Subject) -> Iterator[Hit]:
+        for problem in subject.problems:
+            if problem.code not in _NAMED and (problem.rule == "R4") == tags:
+                yield Hit(problem.path, problem.sentence)
+
+    return found
+
+
+bag_no_manifest = _bag("bag-no-manifest")
+bag_no_tag_manifest = _bag("bag-no-tag-manifest")
+bag_algorithms = _bag("bag-algorithm", "bag-tag-manifest-listed")
+bag_declaration = _bag("bag-no-declaration", "bag-declaration", "bag-version", "bag-encoding")
+bag_spelling = _bag("bag-version-spelling")
+bag_fetch = _bag("bag-fetch")
+bag_no_identifier = _bag("bag-no-info", "bag-no-identifier", "bag-identifiers")
+bag_identifier_form = _bag("bag-identifier-form")
+bag_tags = _other_problems(tags=True)
+bag_payload = _other_problems(tags=False)
+
+
+def bag_without_metadata(subject: Subject) -> Iterator[Hit]:
+    if "data/ro-crate-metadata.json" not in (subject.files or ()):
+        yield Hit("data/ro-crate-metadata.json")
+
+
+def bag_without_more(subject: Subject) -> Iterator[Hit]:
+    if not any(name != "ro-crate-metadata.json" for name in subject.payload or ()):
+        yield Hit("data/")
+
+
+def identifier_changed(subject: Subject) -> Iterator[Hit]:
+    """R13, where the request travels inside the response."""
+    own, request = _identifier(subject, "bag-info.txt"), _identifier(subject, "request/bag-info.txt")
+    if request and own != request:
+        yield Hit("bag-info.txt")
+
+
+def _identifier(subject: Subject, path: str) -> str:
+    files = subject.files or {}
+    try:
+        fields = parse_bag_info(files[path], path) if path in files else []
+    except Refused:
+        return ""  # said by the rules on the bag
+    return next((value for label, value in fields if label.lower() == "external-identifier"), "")
+
+
+# ------------------------------------------------------------------------------------------------ paths (R14, R96)
+
+_OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|^~|^file:", re.IGNORECASE)
+_URI = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def outside_payload(subject: Subject) -> Iterator[Hit]:
+    for node, key, identifier in _identifiers(subject):
+        if _leads_out(identifier):
+            yield Hit(node, identifier, key)
+
+
+def _leads_out(identifier: str) -> bool:
+    if identifier.startswith(("https://", "http://", "#", "urn:", "_:")):
+        return False
+    if is_absolute(identifier):
+        return identifier[:5].lower() == "file:"
+    plain = payload_path(identifier) if "%" in identifier else ""
+    return _OUTSIDE.search(identifier) is not None or _OUTSIDE.search(plain) is not None
+
+
+def odd_path(subject: Subject) -> Iterator[Hit]:
+    """R96: a URI reference in form. Letters beyond ASCII pass, as in an IRI."""
+    for node, key, identifier in _identifiers(subject):
+        if _URI.fullmatch(identifier) and ("%" not in identifier or not _BAD_PERCENT.search(identifier)):
+            continue
+        iri = not identifier.isascii() and identifier.isprintable() and not any(c in ' "<>\\^`{|}' for c in identifier)
+        if not iri and not _leads_out(identifier):
+            yield Hit(node, identifier, key)
+
+
+def _identifiers(subject: Subject) -> Iterator[tuple[str, str, str]]:
+    """Every id once: where it is described, else where it is first referred to."""
+    known = subject.index.by_id
+    for identifier in known:
+        yield identifier, "@id", identifier
+    seen: set[str] = set()
+    for node, key, _, target in subject.index.references():
+        if target not in known and target not in seen:
+            seen.add(target)
+            yield node.id, key, target
+
+
+# ------------------------------------------------------------------------------ descriptor, root, profile (R17-R21)
+
+_VERSION = re.compile(r"https?://w3id\.org/ro/crate/1\.([0-9]{1,3})(?:-DRAFT)?")
+
+
+def crate_version(subject: Subject) -> Iterator[Hit]:
+    descriptor = subject.index.descriptor
+    declared = descriptor.texts("conformsTo") if descriptor is not None else []
+    versions = [match for name in declared if (match := _VERSION.fullmatch(name))]
+    if declared and descriptor is not None and not any(int(match[1]) >= 2 for match in versions):
+        yield Hit(descriptor.id, versions[0][0] if versions else "no RO-Crate version that is known")
+
+
+def root_elsewhere(subject: Subject) -> Iterator[Hit]:
+    root = subject.index.root
+    if root is not None and root.id != "./":
+        yield Hit(root.id, root.id)
+
+
+def profile_alone(subject: Subject) -> Iterator[Hit]:
+    """D13."""
+    for node in subject.index.of_type("Profile"):
+        if node.types == ("Profile",):
+            yield Hit(node.id)
+
+
+# ---------------------------------------------------------------------- project, workflow, requested run (R23-R46)
+
+
+def member_without_employer(subject: Subject) -> Iterator[Hit]:
+    employers = {name for person in _requesters(subject) for name in person.ids("affiliation")}
+    for project in subject.index.linked(subject.index.root, "sourceOrganization"):
+        members = project.ids("member")
+        if members and employers and employers.isdisjoint(members):
+            yield Hit(project.id)
+
+
+def requester_outside_project(subject: Subject) -> Iterator[Hit]:
+    projects = set(subject.index.root.ids("sourceOrganization")) if subject.index.root is not None else set()
+    for person in _requesters(subject):
+        if projects and projects.isdisjoint(person.ids("memberOf")):
+            yield Hit(person.id)
+
+
+def _requesters(subject: Subject) -> list[Node]:
+    found = (person for run in subject.phases.run for person in subject.index.linked(run, "agent", "Person"))
+    return list(dict.fromkeys(found))
+
+
+def _workflows(subject: Subject) -> list[Node]:
+    return subject.index.linked(subject.index.root, "mainEntity")
+
+
+def _is_web(identifier: str) -> bool:
+    return identifier[:8].lower().startswith(("http://", "https://"))
+
+
+def workflow_address(subject: Subject) -> Iterator[Hit]:
+    for node in _workflows(subject):
+        if not is_absolute(node.id) and not (is_local_path(node.id) and node.id.endswith("/")):
+            yield Hit(node.id)
+
+
+def workflow_without_download(subject: Subject) -> Iterator[Hit]:
+    for node in _workflows(subject):
+        if _is_web(node.id) and not subject.index.linked(node, "distribution", "DataDownload"):
+            yield Hit(node.id)
+
+
+def no_run(subject: Subject) -> Iterator[Hit]:
+    """Not of a crate whose outputs were withheld: there the run may have been removed (R76)."""
+    root = subject.index.root
+    if root is not None and not subject.index.linked(root, "mentions", "CreateAction") and not _withheld(subject):
+        yield Hit(root.id)
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def run_id(subject: Subject) -> Iterator[Hit]:
+    for run in subject.phases.run:
+        if not _UUID.search(run.id):
+            yield Hit(run.id)
+
+
+def run_is_bag(subject: Subject) -> Iterator[Hit]:
+    uuid = _UUID.search(_identifier(subject, "bag-info.txt"))
+    for run in subject.phases.run:
+        if uuid is not None and uuid[0].lower() in run.id.lower():
+            yield Hit(run.id)
+
+
+_STATES = {  # what the run may be at a stage
+    "request": ("Potential",),
+    "checked": ("Potential",),
+    "validated": ("Potential",),
+    "retrieved": ("Potential",),
+    "signed-off": ("Potential",),
+    "running": ("Active",),
+    "executed": ("Completed", "Failed"),
+    "disclosed": ("Completed", "Failed"),
+    "published": ("Completed", "Failed"),
+    "refused": ("Potential", "Failed"),
+}
+
+
+def run_state(subject: Subject) -> Iterator[Hit]:
+    """Of a withheld or received crate every state is possible: it may have been refused, cancelled or expired."""
+    for run in subject.phases.run:
+        allowed = _STATES.get(subject.stage)
+        if allowed and state(run) and state(run) not in allowed:
+            yield Hit(run.id, state(run).lower())
+
+
+def no_result(subject: Subject) -> Iterator[Hit]:
+    for run in subject.phases.run:
+        if state(run) == "Completed" and not run.values("result") and not _withheld(subject):
+            yield Hit(run.id)
+
+
+def result_type(subject: Subject) -> Iterator[Hit]:
+    for run in subject.phases.run:
+        for node in subject.index.linked(run, "result"):
+            if node.types and not node.is_a("File", "Dataset", "Collection", "DigitalDocument", "PropertyValue"):
+                yield Hit(node.id)
+
+
+def result_unlinked(subject: Subject) -> Iterator[Hit]:
+    """R81: every output that is a data entity, reached directly or through a folder that is reached."""
+    results = [name for run in subject.phases.run for name in run.ids("result")]
+    if not results or subject.index.root is None:
+        return
+    reached = subject.index.parts()
+    folders = tuple(name for name in reached if name.endswith("/") and name != "./")
+    for name in results:
+        node = subject.index.by_id.get(name)
+        contextual = node is not None and node.is_a("PropertyValue") and not node.is_a("File", "Dataset")
+        if name not in reached and not contextual and not name.startswith(folders):
+            yield Hit(subject.index.root.id, name)
+
+
+# --------------------------------------------------------------------------------------------- phases (R53, R61-R84)
+
+
+def review_in_request(subject: Subject) -> Iterator[Hit]:
+    for node in subject.index.of_type("AssessAction"):
+        yield Hit(node.id)
+
+
+def agent_type(subject: Subject) -> Iterator[Hit]:
+    for node in subject.index.of_type("AssessAction", "DownloadAction", "UpdateAction"):
+        for agent in subject.index.linked(node, "agent"):
+            if agent.types and not agent.is_a("Organization", "Person", "SoftwareApplication"):
+                yield Hit(node.id, agent.id)
+
+
+def _none_completed(actions: tuple[Node, ...], subject: Subject) -> Iterator[Hit]:
+    if subject.index.root is not None and not any(state(action) == "Completed" for action in actions):
+        yield Hit(subject.index.root.id)
+
+
+def no_check(subject: Subject) -> Iterator[Hit]:
+    yield from _none_completed(subject.phases.check, subject)
+
+
+def no_validation(subject: Subject) -> Iterator[Hit]:
+    yield from _none_completed(subject.phases.validation, subject)
+
+
+def no_sign_off(subject: Subject) -> Iterator[Hit]:
+    yield from _none_completed(subject.phases.sign_off, subject)
+
+
+def no_publishing(subject: Subject) -> Iterator[Hit]:
+    if subject.index.root is not None and not subject.phases.publishing:
+        yield Hit(subject.index.root.id)
+
+
+def no_disclosure(subject: Subject) -> Iterator[Hit]:
+    """A failed run without any output leaves nothing to check."""
+    leaves = any(state(run) == "Completed" or run.values("result") for run in subject.phases.run)
+    if leaves and not subject.phases.disclosure and subject.index.root is not None:
+        yield Hit(subject.index.root.id)
+
+
+def sign_off_object(subject: Subject) -> Iterator[Hit]:
+    root = subject.index.root
+    if root is None:
+        return
+    for action in subject.phases.sign_off:
+        named = set(action.ids("object"))
+        for what, ids in (("the workflow", root.ids("mainEntity")), ("the project", root.ids("sourceOrganization"))):
+            if ids and named.isdisjoint(ids):
+                yield Hit(action.id, what)
+
+
+def _withheld(subject: Subject) -> bool:
+    checks = subject.phases.disclosure
+    return bool(checks) and state(checks[-1]) == "Failed"
+
+
+def undecided(subject: Subject) -> Iterator[Hit]:
+    results = any(run.values("result") for run in subject.phases.run)
+    for action in subject.phases.disclosure[-1:]:
+        if results and state(action) not in ("Completed", "Failed"):
+            yield Hit(action.id)
+
+
+def leak(subject: Subject) -> Iterator[Hit]:
+    """R76: after a failed disclosure check no output may be in the crate, save what an earlier check (of an earlier
+    round) let pass by name.
+    """
+    if not _withheld(subject):
+        return
+    passed: set[str] = set()
+    for action in subject.phases.disclosure:
+        names = set(action.ids("object")) - {"./"}
+        passed = passed | names if state(action) == "Completed" else passed - names
+    paths = {payload_path(name) for name in passed}
+    for action in subject.index.of_type("CreateAction"):
+        for name in action.texts("result"):
+            if name not in passed:
+                yield Hit(action.id, f"the output {name}", "result")
+    for name, node in subject.index.by_id.items():
+        inside = is_local_path(name) and payload_path(name).startswith("outputs/")
+        if inside and name not in passed and not _is_folder_of(name, paths) and not node.is_a("CreateAction"):
+            yield Hit(name, "its description", "@id")
+    for path in subject.payload or ():
+        if (
+            path.startswith("outputs/")
+            and path not in paths
+            and not any(folder.endswith("/") and path.startswith(folder) for folder in paths)
+        ):
+            yield Hit(path, "the file")
+
+
+def _is_folder_of(name: str, paths: set[str]) -> bool:
+    return name.endswith("/") and any(path.startswith(payload_path(name)) for path in paths)
+
+
+def https_term(subject: Subject) -> Iterator[Hit]:
+    """R105, where terms stand: types, states, permissions."""
+    for node in subject.index.nodes:
+        for key in ("@type", "type", "actionStatus", "additionalType", "permissionType"):
+            for name in node.texts(key) if key in node.data else ():
+                if name.startswith("https://schema.org/"):
+                    yield Hit(node.id, name, key)

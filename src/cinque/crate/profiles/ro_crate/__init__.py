@@ -1,0 +1,1 @@
+"""RO-Crate 1.2: the base of every profile."""
