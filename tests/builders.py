@@ -10,10 +10,14 @@ from functools import cache
 from typing import Any
 
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
+from cinque.crate.growth import AgreementInForce, organization
 from cinque.crate.keys import KeyRing, SigningKey
-from cinque.crate.request import Question, compose_request
+from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign_gate_record, sign_off, validation
+from cinque.crate.refusal import compose_refusal
+from cinque.crate.release import ReleaseInputs, compose_release
+from cinque.crate.request import Question, Request, compose_request, read_request
 from cinque.lib.ids import Random
-from cinque.model.request import Audience
+from cinque.model.request import Audience, task_id
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -170,3 +174,91 @@ def a_question(**changes: Any) -> Question:
 def a_request(*, key: SigningKey | None = None, now: datetime = NOW, seed: str = "request", **changes: Any) -> bytes:
     """The ZIP of a signed request; keywords change the question."""
     return compose_request(a_question(**changes), key or a_person().key, now=now, random=a_random(seed))
+
+
+def a_software(tre: ATre, name: str = "cinque-enclave") -> Software:
+    return Software(name, "0.1.0", organization(tre.card))
+
+
+def a_gate_record(tre: ATre, request: Request, *, key: SigningKey | None = None, task: str = "") -> bytes:
+    """Check and validation, signed by the gate."""
+    agent = a_software(tre, "cinque-gate")
+    phases = (check(agent, NOW), validation(agent, NOW, NOW))
+    return sign_gate_record(
+        task or task_id(request.statement.id, tre.card.id), request.digest, phases, key or tre.gate_key
+    )
+
+
+def some_phases(tre: ATre, request: Request, *, rounds: int = 1, note: str = "") -> tuple[Phase, ...]:
+    """An automatic sign-off and the disclosure check of each round, as an enclave records them."""
+    agent = a_software(tre)
+    agreement = policy("diabetes", "3", "Diabetes counts", "sha256:" + "cd" * 32)
+    objects = (request.workflow_id, request.project_id)
+    return (
+        sign_off(agent, NOW, objects=objects, agreement=agreement),
+        *(disclosure(agent, NOW + timedelta(seconds=2), note=note, round=n) for n in range(1, rounds + 1)),
+    )
+
+
+APPETITE = {"name": "acro-default", "threshold": 10, "zeros": "suppress"}
+
+
+def some_outputs(rounds: int = 1, count: int = 42) -> dict[str, bytes]:
+    """What left: the partial of each round, and the released whole."""
+    partial = json.dumps({"shape": {}, "figures": {"n": count}}).encode()
+    return {
+        **{f"outputs/rounds/{number:02}/partial.json": partial for number in range(1, rounds + 1)},
+        "outputs/released.json": partial,
+    }
+
+
+def a_release(
+    *, request: bytes | None = None, tre: ATre | None = None, key: SigningKey | None = None, **changes: Any
+) -> bytes:
+    """The ZIP of a released crate by `tre` (north); keywords change the inputs. `gate_record=None`: no gate."""
+    tre = tre or a_tre()
+    asked = read_request(request or a_request())
+    inputs: dict[str, Any] = {
+        "request": asked,
+        "tre": tre.card,
+        "phases": some_phases(tre, asked),
+        "outputs": some_outputs(),
+        "started": NOW + timedelta(seconds=1),
+        "ended": NOW + timedelta(seconds=2),
+        "engine": a_software(tre, "duckdb"),
+        "agreement": AgreementInForce("diabetes", "3", "sha256:" + "cd" * 32),
+        "appetite": APPETITE,
+        "code": {"cinque": "0.1.0", "count": "sha256:" + "ab" * 32},
+        "audit_head": "ef" * 32,
+        "publisher": a_software(tre),
+        "gate_record": a_gate_record(tre, asked),
+        "statbarns": ("Frequencies",),
+    }
+    return compose_release(ReleaseInputs(**(inputs | changes)), key or tre.release_key, now=NOW + timedelta(seconds=3))
+
+
+def a_refusal(
+    *,
+    request: bytes | None = b"",
+    tre: ATre | None = None,
+    key: SigningKey | None = None,
+    outcome: Any = "refused",
+    code: str = "agreement-none",
+    sentence: str = "No agreement permits this analysis for this project.",
+    **changes: Any,
+) -> bytes:
+    """The ZIP of a refusal by `tre` (north). `request=None`: of something that could not be read."""
+    tre = tre or a_tre()
+    asked = None if request is None else read_request(request or a_request())
+    given: dict[str, Any] = {"task": "urn:uuid:00000000-0000-4000-8000-00000000000a"} if asked is None else {}
+    return compose_refusal(
+        asked,
+        tre.card,
+        key or tre.release_key,
+        outcome=outcome,
+        code=code,
+        sentence=sentence,
+        publisher=a_software(tre),
+        now=NOW + timedelta(seconds=3),
+        **(given | changes),
+    )

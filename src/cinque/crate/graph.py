@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 from cinque.errors import Refused
@@ -64,6 +65,9 @@ class Graph:
 
     def __getitem__(self, id: str) -> Entity:
         return self.entities[id]
+
+    def __setitem__(self, id: str, entity: Entity) -> None:
+        self.entities[id] = entity
 
     def __iter__(self) -> Iterator[Entity]:
         return iter(self.entities.values())
@@ -132,13 +136,16 @@ def types(entity: Entity) -> frozenset[str]:
     `type` counts like `@type`: it means nothing in JSON-LD, but published examples of the profile use it (D1) and
     readers that follow them would take it for one.
     """
-    found: set[str] = set()
+    found: list[str] = []
     for key in ("@type", "type"):
-        value = entity.get(key, ())
-        for kind in value if isinstance(value, list) else [value]:
-            if isinstance(kind, str):
-                found.add(kind.replace("#", "/").replace(":", "/").rpartition("/")[2])
+        value = entity.get(key)
+        found += [_short(kind) for kind in (value if isinstance(value, list) else [value]) if isinstance(kind, str)]
     return frozenset(found)
+
+
+@lru_cache(1024)
+def _short(kind: str) -> str:
+    return kind.replace("#", "/").replace(":", "/").rpartition("/")[2]
 
 
 def status_of(action: Entity) -> str:
@@ -152,6 +159,12 @@ def local_id(kind: str, text: str) -> str:
     """`text` as an `@id`: an IRI stays itself; anything else becomes a fragment, `#project-p1`."""
     if text.startswith(("https://", "http://", "urn:")):
         return text
+    return fragment(kind, text)
+
+
+@lru_cache(1024)
+def fragment(kind: str, text: str) -> str:
+    """`text` as a fragment of its kind: unreserved characters stay, others become their number."""
     return f"#{kind}-" + "".join(c if c.isascii() and (c.isalnum() or c in "-._~") else f"_{ord(c):x}_" for c in text)
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar, Final, Literal
 
-from cinque.crate.graph import PROFILE, ROOT, SHA512_TERM, Entity, local_id, ref
+from cinque.crate.graph import PROFILE, ROOT, SHA512_TERM, Entity, fragment, local_id, ref
 from cinque.crate.keys import SigningKey
 from cinque.crate.signed import altered, open_statement, seal_statement
 from cinque.errors import Refused
@@ -75,7 +75,7 @@ class Software:
     @property
     def id(self) -> str:
         """One entity for a software, its version and the TRE it acted for."""
-        return local_id("software", f"{self.name}-{self.version}-{self.provider.id.rpartition(':')[2]}")
+        return fragment("software", f"{self.name}-{self.version}-{self.provider.id.rpartition(':')[2]}")
 
     def to_entities(self) -> list[Entity]:
         """R62: `provider` is the TRE."""
@@ -136,7 +136,7 @@ THE_PROFILE: Final = Instrument(PROFILE, ("CreativeWork", "Profile"), "Five Safe
 
 def policy(id: str, version: str, title: str, digest: str = "") -> Instrument:
     """An agreement as the instrument of a sign-off (R72); `digest` of the TRE's folder in force."""
-    return Instrument(local_id("agreement", id), ("CreativeWork",), title, version, digest)
+    return Instrument(fragment("agreement", id), ("CreativeWork",), title, version, digest)
 
 
 @dataclass(frozen=True, slots=True)

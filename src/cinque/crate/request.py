@@ -45,6 +45,10 @@ from cinque.model.request import (
 
 PAYLOAD_TYPE: Final = "application/vnd.cinque.request+json"
 PARAMETERS: Final = "inputs/parameters.json"
+OUTPUTS: Final = "outputs/"
+# Where an @id of a release may begin: taken beforehand by a requester, it would stop the TRE from recording its step.
+_PHASES: Final = ("bagit", "check", "disclosure", "download", "engine", "signoff", "validate")
+RESERVED: Final = (OUTPUTS, *(f"#{name}-" for name in (*_PHASES, "agreement", "appetite", "reason", "software")))
 _TAGS: Final = frozenset({DECLARATION, BAG_INFO, MANIFEST, TAG_MANIFEST, STATEMENT})
 
 
@@ -253,22 +257,28 @@ def read_request(data: bytes | Archive) -> Request:
     if signed.bag.identifier != statement.id:
         raise altered("request-identifier", "The External-Identifier is not the id that the request's statement says.")
     check_statement(statement, files)
-    check_graph_agrees(signed.graph, statement)
-    content = strict_loads(signed.bag.payload.get(PARAMETERS, b"null"))
-    if not isinstance(content, dict):
+    return assembled(statement, envelope, signed.files, signed.graph, canonical=signed.archive.canonical)
+
+
+def assembled(
+    statement: Statement, envelope: Envelope, files: Mapping[str, bytes], graph: Graph, *, canonical: bool
+) -> Request:
+    """The request of these parts, whose digests the caller has compared. Raises Refused where they do not agree."""
+    check_graph_agrees(graph, statement)
+    payload = {path.removeprefix(PAYLOAD): c for path, c in files.items() if path.startswith(PAYLOAD)}
+    if any(path.startswith(OUTPUTS) for path in payload) or any(id.startswith(RESERVED) for id in graph.entities):
+        raise Refused(
+            "request-reserved",
+            f"The request uses a name that is kept for what a TRE adds: a file in `{OUTPUTS}`, or an `@id` of a phase.",
+            remedy="Rename it.",
+        )
+    parameters = strict_loads(payload.get(PARAMETERS, b"null"))
+    if not isinstance(parameters, dict):
         raise Refused("request-parameters", f"The request has no JSON object in `{PARAMETERS}`.", rule="R42")
-    folder = refs(signed.graph.root["mainEntity"])[0]
-    package = {path.removeprefix(folder): c for path, c in signed.bag.payload.items() if path.startswith(folder)}
-    return Request(
-        statement,
-        envelope,
-        sha512_hex(envelope.payload),
-        files,
-        signed.graph,
-        content,
-        package,
-        signed.archive.canonical,
-    )
+    folder = refs(graph.root["mainEntity"])[0]
+    package = {path.removeprefix(folder): c for path, c in payload.items() if path.startswith(folder)}
+    digest = sha512_hex(envelope.payload)
+    return Request(statement, envelope, digest, files, graph, parameters, package, canonical)
 
 
 def verify_request(request: Request, card: PersonCard) -> None:
