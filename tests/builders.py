@@ -10,9 +10,10 @@ from functools import cache
 from typing import Any
 
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
+from cinque.crate.gate_record import sign_gate_record
 from cinque.crate.growth import AgreementInForce, organization
 from cinque.crate.keys import KeyRing, SigningKey
-from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign_gate_record, sign_off, validation
+from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign_off, validation
 from cinque.crate.refusal import compose_refusal
 from cinque.crate.release import ReleaseInputs, compose_release
 from cinque.crate.request import Question, Request, compose_request, read_request
@@ -237,6 +238,9 @@ def a_release(
     return compose_release(ReleaseInputs(**(inputs | changes)), key or tre.release_key, now=NOW + timedelta(seconds=3))
 
 
+UNREAD = "urn:uuid:00000000-0000-4000-8000-00000000000a"  # the task of what could not be read
+
+
 def a_refusal(
     *,
     request: bytes | None = b"",
@@ -250,15 +254,9 @@ def a_refusal(
     """The ZIP of a refusal by `tre` (north). `request=None`: of something that could not be read."""
     tre = tre or a_tre()
     asked = None if request is None else read_request(request or a_request())
-    given: dict[str, Any] = {"task": "urn:uuid:00000000-0000-4000-8000-00000000000a"} if asked is None else {}
+    task = UNREAD if asked is None else task_id(asked.statement.id, tre.card.id)
+    phases = changes.pop("phases", ())
+    at = NOW + timedelta(seconds=3)
     return compose_refusal(
-        asked,
-        tre.card,
-        key or tre.release_key,
-        outcome=outcome,
-        code=code,
-        sentence=sentence,
-        publisher=a_software(tre),
-        now=NOW + timedelta(seconds=3),
-        **(given | changes),
+        asked, tre.card, task, outcome, code, sentence, phases, key or tre.release_key, now=at, **changes
     )

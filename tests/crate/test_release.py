@@ -16,10 +16,11 @@ from rocrate.rocrate import ROCrate
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
 from cinque.crate.check import check as check_profile
+from cinque.crate.gate_record import read_gate_record, sign_gate_record
 from cinque.crate.graph import Graph
 from cinque.crate.growth import PAYLOAD_TYPE
 from cinque.crate.keys import SigningKey
-from cinque.crate.phases import disclosure, read_gate_record, retrieval, sign_gate_record, sign_off
+from cinque.crate.phases import disclosure, retrieval, sign_off
 from cinque.crate.release import read_release, verify_release
 from cinque.crate.request import read_request
 from cinque.crate.signed import STATEMENT, file_digests, seal_statement
@@ -264,6 +265,9 @@ def test_an_output_without_a_completed_disclosure_check_is_not_written() -> None
 def test_a_tre_that_was_not_asked_has_no_say() -> None:
     with pytest.raises(Refused, match="tre-not-asked"):
         a_release(tre=a_tre("west"))
+    crate = read_release(a_refusal(tre=a_tre("west")))  # it may say no, and repeats nothing
+    assert crate.request is None
+    verify_release(crate, some_members(a_tre("west")))
 
 
 def test_a_requester_cannot_take_the_name_of_a_step_beforehand() -> None:

@@ -108,11 +108,15 @@ class Graph:
         graph.entities = {id: dict(entity) for id, entity in self.entities.items()}
         return graph
 
-    def to_bytes(self) -> bytes:
-        """The metadata document: UTF-8, an entity a line, properties sorted, the same bytes for the same graph."""
+    def to_json(self) -> dict[str, Any]:
+        """The metadata document as a JSON value, in the order in which it is written."""
         first = [self.entities[id] for id in (METADATA, ROOT) if id in self.entities]
         others = (self.entities[id] for id in sorted(self.entities) if id not in (METADATA, ROOT))
-        lines = ",\n".join(_DUMP(entity) for entity in (*first, *others))
+        return {"@context": self.context, "@graph": [*first, *others]}
+
+    def to_bytes(self) -> bytes:
+        """The metadata document: UTF-8, an entity a line, properties sorted, the same bytes for the same graph."""
+        lines = ",\n".join(map(_DUMP, self.to_json()["@graph"]))
         return f'{{"@context":{_DUMP(self.context)},"@graph":[\n{lines}\n]}}\n'.encode()
 
 

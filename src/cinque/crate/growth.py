@@ -6,13 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar, Final, Literal
 
+from cinque import __version__
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD
 from cinque.crate.cards import TreCard
+from cinque.crate.gate_record import read_gate_record
 from cinque.crate.graph import METADATA, ROOT, Entity, Graph, ref, refs, types
 from cinque.crate.keys import SigningKey
-from cinque.crate.phases import Organization, Phase, Software, publishing, read_gate_record
+from cinque.crate.phases import Organization, Phase, Software, publishing
 from cinque.crate.request import OUTPUTS, Request
 from cinque.crate.signed import STATEMENT, altered, file_digests, seal_statement, write_signed
 from cinque.errors import Refused
@@ -69,6 +72,17 @@ def organization(tre: TreCard) -> Organization:
     return Organization(tre.id, tre.title)
 
 
+def asks(request: Request, tre: TreCard) -> bool:
+    """Whether the request asks this TRE."""
+    return tre.id in [asked.id for asked in request.statement.audience]
+
+
+@cache
+def this_software(tre: TreCard) -> Software:
+    """This installation of Cinque acting for a TRE."""
+    return Software("cinque", __version__, organization(tre))
+
+
 def grown(
     request: Request,
     tre: TreCard,
@@ -79,7 +93,7 @@ def grown(
     now: datetime,
 ) -> tuple[Graph, tuple[Phase, ...]]:
     """The request's graph with everything that a TRE adds to it but the fate of the run, and all phases in it."""
-    if tre.id not in [asked.id for asked in request.statement.audience]:
+    if not asks(request, tre):
         raise Refused("tre-not-asked", f"The request does not ask {tre.title}.")
     task = task_id(request.statement.id, tre.id)
     gate: tuple[Phase, ...] = ()

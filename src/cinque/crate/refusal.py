@@ -14,8 +14,10 @@ from cinque.crate.growth import (
     Outcome,
     ReleaseStatement,
     add_phase,
+    asks,
     grown,
     organization,
+    this_software,
     write_release,
 )
 from cinque.crate.keys import SigningKey
@@ -29,15 +31,15 @@ from cinque.model.request import task_id
 def compose_refusal(
     request: Request | None,
     tre: TreCard,
-    key: SigningKey,
-    *,
+    task: str,
     outcome: Outcome,
     code: str,
     sentence: str,
-    publisher: Software,
+    phases: tuple[Phase, ...],
+    key: SigningKey,
+    *,
     now: datetime,
-    task: str = "",
-    phases: tuple[Phase, ...] = (),
+    publisher: Software | None = None,
     gate_record: bytes | None = None,
     outputs: Mapping[str, bytes] | None = None,
     agreement: AgreementInForce | None = None,
@@ -47,7 +49,8 @@ def compose_refusal(
 ) -> bytes:
     """The canonical ZIP of a signed refusal: refused, withheld, failed, expired or cancelled.
 
-    `request` is None for bytes that could not be read: then nothing of them is repeated, and `task` names the answer.
+    `request` is None for bytes that could not be read: then nothing of them is repeated, and `task` names the answer;
+    the same holds for a request that does not ask this TRE, or is not the one of `task`.
     `phases` hold the one that said no; where none did, a failed sign-off (refused) or disclosure check (withheld) by
     `publisher` is added. `outputs`: only what earlier rounds released already, covered by their completed checks.
     `code`, `sentence`: words that may leave. `key`: the enclave's release key, or the gate's record key for what a
@@ -55,12 +58,14 @@ def compose_refusal(
     """
     if outcome == "released":
         raise ValueError("a release is no refusal")
+    if request is not None and not (asks(request, tre) and task == task_id(request.statement.id, tre.id)):
+        request = None
+    publisher = publisher or this_software(tre)
     left = dict(outputs or {})
     phases = (*phases, *_missing_phase(outcome, phases, (code, sentence), request, publisher, now))
     if request is None:
         graph = _unreadable(tre, task, code, sentence, phases, publisher, now)
     else:
-        task = task_id(request.statement.id, tre.id)
         graph, phases = grown(request, tre, phases, left, gate_record, publisher, now)
         action = graph[request.action_id]
         if outcome != "refused" or left:

@@ -11,6 +11,7 @@ from cinque.crate.archive import Archive
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD, parse_manifest
 from cinque.crate.cards import Members, TreCard, check_valid
 from cinque.crate.dsse import Envelope
+from cinque.crate.gate_record import read_gate_record
 from cinque.crate.graph import METADATA, ROOT, Graph, ref, refs, status_of
 from cinque.crate.growth import (
     GATE_RECORD,
@@ -18,12 +19,14 @@ from cinque.crate.growth import (
     PAYLOAD_TYPE,
     AgreementInForce,
     ReleaseStatement,
+    asks,
     check_growth,
     grown,
+    this_software,
     write_release,
 )
 from cinque.crate.keys import SigningKey, key_id
-from cinque.crate.phases import SHP, Instrument, Phase, Software, Status, read_gate_record
+from cinque.crate.phases import SHP, Instrument, Phase, Software, Status
 from cinque.crate.request import OUTPUTS, Request, assembled, check_statement
 from cinque.crate.request import PAYLOAD_TYPE as REQUEST_TYPE
 from cinque.crate.signed import PREVIEW, STATEMENT, altered, check_listed, open_statement, read_signed
@@ -43,7 +46,8 @@ class ReleaseInputs:
     """What a TRE puts together. `phases`: the enclave's (sign-off, one disclosure check a round), in their order; the
     gate's come in `gate_record`. `outputs`: path in the payload (`outputs/rounds/01/partial.json`) -> bytes.
     `engine`: what ran; `appetite`: the published value, whose digest stands in the TRE's card; `statbarns`: of the
-    outputs' figures. `started`, `ended`: of the run. `license`: of the outputs.
+    outputs' figures; `publisher`: the software that writes the crate, by default this one. `started`, `ended`: of the
+    run. `license`: of the outputs.
     """
 
     request: Request
@@ -57,7 +61,7 @@ class ReleaseInputs:
     appetite: Mapping[str, Any]
     code: Mapping[str, str]
     audit_head: str
-    publisher: Software
+    publisher: Software | None = None
     gate_record: bytes | None = None
     statbarns: tuple[str, ...] = ()
     license: str = "https://spdx.org/licenses/CC-BY-4.0"
@@ -79,7 +83,9 @@ def compose_release(inputs: ReleaseInputs, release_key: SigningKey, *, now: date
     task = task_id(request.statement.id, tre.id)
     used = _appetite(inputs.appetite)
     phases = tuple(_with_tool(phase, used) for phase in inputs.phases)
-    graph, phases = grown(request, tre, phases, inputs.outputs, inputs.gate_record, inputs.publisher, now)
+    graph, phases = grown(
+        request, tre, phases, inputs.outputs, inputs.gate_record, inputs.publisher or this_software(tre), now
+    )
     action = graph[request.action_id]
     action |= {  # R73
         "actionStatus": str(Status.COMPLETED),
@@ -279,7 +285,7 @@ def verify_release(crate: ReleasedCrate, members: Members) -> TreCard:
         raise altered("gate-signed-release", "A gate signed what only an enclave may release.")
     crate.envelope.verify(tre.gate_record if by_gate else tre.release)
     check_valid(tre, parse_rfc3339(statement.issued).date())
-    if request is not None and tre.id not in [asked.id for asked in request.statement.audience]:
+    if request is not None and not asks(request, tre):
         raise altered("tre-not-asked", "The crate answers a request that did not ask this TRE.")
     if crate.gate_record is not None:
         phases = read_gate_record(
