@@ -400,21 +400,22 @@ def test_moments_of_a_large_ordinary_column(tmp_path: Path) -> None:
 
 def test_groups_far_apart_keep_their_own_moments(tmp_path: Path) -> None:
     low, high = _smls(0.0, 50), _smls(1e12, 50)
+    alone: list[float | None] = [7.0]
     with duckdb.connect() as connection:
-        table = {"x": low + high + [7.0], "g": ["F"] * len(low) + ["M"] * len(high) + [None]}
+        table = {"x": [*low, *high, *alone], "g": ["F"] * len(low) + ["M"] * len(high) + [None]}
         connection.register("t", pa.table(table))
         connection.execute(f"copy (select * from t) to '{tmp_path / 'm.parquet'}'")
     columns = (Column("x", "number"), Column("g", "text", levels=("M", "F")))
     with open_duckdb(a_dataset(Source(file="m.parquet"), None, columns), tmp_path) as source:
         groups = source.aggregate(["x"], ["g"], None)
     assert [g.levels for g in groups] == [("M",), ("F",), (None,)]
-    for group, values in zip(groups, (high, low, [7.0]), strict=True):
+    for group, values in zip(groups, [high, low, alone], strict=True):
         mean, m2 = _exact(values)
         assert group.moments["x"].mean == pytest.approx(mean, rel=1e-15)
         assert group.moments["x"].m2 == pytest.approx(m2, rel=1e-12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.lists(st.floats(-1e6, 1e6, allow_subnormal=False), min_size=1, max_size=20),
     st.sampled_from([0.0, 1.0, 1e3, 1e8, 1e12]),

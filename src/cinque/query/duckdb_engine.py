@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 from sqlglot import exp
 
 from cinque.errors import Refused
@@ -112,7 +113,7 @@ class DuckDBSource:
         try:
             for batch in connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows):
                 if self.dataset.unit is None:
-                    numbers = pa.array(range(row, row + batch.num_rows), pa.int64())
+                    numbers = pa.array(np.arange(row, row + batch.num_rows, dtype=np.int64))
                     batch = pa.RecordBatch.from_arrays(
                         [*(batch.column(name) for name in dict.fromkeys(columns)), numbers],
                         names=[*dict.fromkeys(columns), PERSON],

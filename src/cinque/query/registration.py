@@ -25,9 +25,9 @@ def register(source: DuckDBSource) -> None:
     """
     dataset = source.dataset
     _check_declaration(dataset)
-    if not source.select(exp.select(exp.Literal.number(1)).from_(source.relation).limit(1)):
-        raise Refused("dataset-empty", f"Dataset `{dataset.id}` holds no row.")
     _check_values(source)
+    if not source.select(exp.select(exp.Literal.number(1)).from_(source.relation.copy()).limit(1)):
+        raise Refused("dataset-empty", f"Dataset `{dataset.id}` holds no row.")
     _check_unit(source)
     _check_levels(source)
 
@@ -91,8 +91,9 @@ def _check_values(source: DuckDBSource) -> None:
 
 def _readable(source: DuckDBSource, columns: Sequence[Column]) -> bool:
     counts = [exp.Count(this=typed(column.name, column.type)) for column in columns]
+    query = exp.select(*counts).from_(source.relation.copy())
     try:
-        source.select(exp.select(*counts).from_(source.relation.copy()))
+        source.select(query)
     except Refused:
         return False
     return True
