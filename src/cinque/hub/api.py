@@ -1,0 +1,80 @@
+"""The hub over HTTP: five lines a route; what is decided is in service.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from anyio import to_thread
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
+
+from cinque.errors import Refused
+from cinque.hub.service import Hub
+from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.parse import dump, parse
+from cinque.relay.api import LONGEST_WAIT, relay_router
+from cinque.wire.messages import Enrolment
+from cinque.wire.receive import Call, application, identify, read_body, same_version
+
+JSON = "application/json"
+CRATE_PROFILE = '<https://w3id.org/ro/crate>; rel="profile"'  # R102
+
+
+def build(
+    hub: Hub, use_once: Callable[[str, str, datetime], bool], on_error: Callable[[BaseException], None]
+) -> FastAPI:
+    """The hub's application."""
+    app = application("Cinque hub", on_error=on_error)
+    identified = identify(hub.public_key, use_once, hub.clock)
+    app.include_router(relay_router(hub, identified))
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "ok", "service": "hub"}
+
+    @app.post("/enrol")
+    async def enrol(request: Request) -> Response:
+        same_version(request)
+        enrolment = parse(Enrolment, strict_loads(await read_body(request), max_bytes=65536), "An enrolment")
+        return Response(await to_thread.run_sync(hub.enrol, enrolment), media_type=JSON)
+
+    @app.get("/tres")
+    def tres(call: Call = Depends(identified)) -> Response:
+        return Response(canonical(hub.tres()), media_type=JSON)
+
+    @app.post("/requests")
+    def submit(
+        call: Call = Depends(identified), idempotency_key: str | None = Header(default=None, max_length=200)
+    ) -> Response:
+        if not call.body:
+            raise Refused("empty", "The call carries no request crate.")
+        receipt = hub.submit(call.key, call.body, idempotency_key)
+        return Response(receipt, status_code=201, media_type=JSON, headers={"Link": CRATE_PROFILE})
+
+    @app.get("/requests")
+    def requests(call: Call = Depends(identified)) -> Response:
+        return Response(canonical([dump(status) for status in hub.requests(call.key)]), media_type=JSON)
+
+    @app.get("/requests/{request_id}")
+    async def status(
+        request_id: str,
+        newer_than: int = Query(default=0, ge=0),
+        wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
+        call: Call = Depends(identified),
+    ) -> Response:
+        found = await hub.waiters.until(
+            f"request:{request_id}", lambda: hub.status(call.key, request_id, newer_than), wait
+        )
+        if found is None:
+            return Response(status_code=204)
+        return Response(canonical(dump(found)), media_type=JSON)
+
+    @app.post("/requests/{request_id}/cancel")
+    def cancel(request_id: str, call: Call = Depends(identified)) -> Response:
+        return Response(canonical(dump(hub.cancel(call.key, request_id, call.body))), media_type=JSON)
+
+    @app.get("/results/{digest}")
+    def result(digest: str, call: Call = Depends(identified)) -> Response:
+        return Response(hub.result(call.key, digest), media_type="application/octet-stream")
+
+    return app

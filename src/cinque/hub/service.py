@@ -1,0 +1,430 @@
+"""What the hub decides: who is enrolled, what is offered to whom, who may fetch what. One verb = one transaction.
+
+The hub can delay, drop, reorder and observe. It cannot forge a question or an answer, or read one: requests are signed
+by people, results are sealed to them, and nobody learns a key from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from cinque.crate import dsse
+from cinque.crate.cards import HubCard, PersonCard, TreCard, accept_change, read_card
+from cinque.crate.keys import KeyRing, key_id
+from cinque.crate.request import expired, read_request, verify_request
+from cinque.errors import Conflict, Forbidden, NotFound, Refused
+from cinque.hub import store
+from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.clock import Clock, rfc3339
+from cinque.lib.digest import sha256_hex, sha512_hex
+from cinque.lib.ids import Random
+from cinque.lib.parse import parse
+from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
+from cinque.model.request import task_id
+from cinque.relay import store as relay
+from cinque.relay.api import Waiters
+from cinque.relay.store import Offer
+from cinque.storage import audit
+from cinque.storage.database import Database
+from cinque.storage.files import Files
+from cinque.wire.messages import (
+    CANCEL_TYPE,
+    CancelStatement,
+    Enrolment,
+    RequestStatus,
+    Return,
+    TaskStatus,
+)
+
+RECEIPT_TYPE = "https://w3id.org/cinque/statement/receipt"
+TOKEN_DAYS = 7
+
+
+class Hub:
+    """The hub's verbs. `tables`, `files`, `waiters`, `database`, `clock` are what the relay serves from."""
+
+    tables = store.RELAY
+
+    def __init__(
+        self, database: Database, files: Files, ring: KeyRing, card: HubCard, *, clock: Clock, random: Random
+    ) -> None:
+        self.database = database
+        self.files = files
+        self.waiters = Waiters()
+        self.clock = clock
+        self.card = card
+        self._ring = ring
+        self._random = random
+        self._keys: dict[str, store.Party] = {}
+        self._seen: dict[str, datetime] = {}
+        self.on_change: Callable[[], None] = lambda: None
+
+    # --- who is enrolled -------------------------------------------------------------------------------------------
+
+    def invite(self, label: str) -> str:
+        """A one-time token for a person or a TRE, good for a week. Only its digest is kept."""
+        token = self._random(24).hex()
+        with self.database.write() as conn:
+            expires = self.clock().timestamp() + TOKEN_DAYS * 86400
+            store.add_token(conn, sha256_hex(token.encode()), label, expires)
+            self._audit(conn, AuditEntry("enrolment", "invite", "operator", self.clock(), label))
+        return token
+
+    def enrol(self, enrolment: Enrolment) -> bytes:
+        """Exchange a token for a place: the card's bearer may call from now on. The hub's own card."""
+        card = read_card(enrolment.card.encode())
+        if isinstance(card, HubCard):
+            raise Refused("card-kind", "A hub does not enrol another hub.", remedy="Send a person's or a TRE's card.")
+        new = _party(card, enrolment.card)
+        with self.database.write() as conn:
+            known = store.party(conn, new.id)
+            if known is not None:
+                accept_change(known.card.encode(), enrolment.card.encode())
+            if not store.burn_token(conn, sha256_hex(enrolment.token.encode()), new.id, self.clock().timestamp()):
+                raise Forbidden(
+                    "token-refused",
+                    "The enrolment token is unknown, used or older than a week.",
+                    remedy="Ask the hub's operator for a new one.",
+                )
+            store.add_party(conn, new, self.clock().timestamp())
+            self._audit(conn, AuditEntry(new.id, "enrol", new.call_key, self.clock(), new.kind))
+        self._keys.pop(new.call_key, None)
+        return self.card.envelope
+
+    def public_key(self, key: str) -> str | None:
+        """The public key of an enrolled caller."""
+        party = self._party(key)
+        return party.call_public if party else None
+
+    def _party(self, key: str) -> store.Party | None:
+        party = self._keys.get(key)
+        if party is None:
+            with self.database.read() as conn:
+                party = store.party_by_key(conn, key)
+            if party is not None:
+                self._keys[key] = party
+        return party
+
+    def _person(self, key: str) -> store.Party:
+        party = self._party(key)
+        if party is None or party.kind != "person":
+            raise Forbidden("not-a-person", "Only an enrolled researcher may do this.")
+        return party
+
+    def peer(self, key: str) -> str:
+        """The TRE whose gate calls."""
+        party = self._party(key)
+        if party is None or party.kind != "tre":
+            raise Forbidden("not-a-peer", "Only an enrolled TRE's gate may do this.")
+        self._seen[party.id] = self.clock()
+        return party.id
+
+    def tres(self) -> list[dict[str, Any]]:
+        """The TREs of this federation, with the card and the signed description each gave. Pin cards elsewhere."""
+        with self.database.read() as conn:
+            found = store.parties(conn, "tre")
+        return [
+            {"id": p.id, "name": p.name, "card": p.card, "description": p.description, "seen": self._last_seen(p.id)}
+            for p in found
+        ]
+
+    def _last_seen(self, tre: str) -> str | None:
+        seen = self._seen.get(tre)
+        return rfc3339(seen) if seen else None
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    def submit(self, key: str, packet: bytes, idempotency: str | None) -> bytes:
+        """Take a signed request and offer it to its audience; the hub changes no byte. A signed receipt.
+
+        The same packet again gives the same receipt. Raises Refused for a packet that is not in its form, is not
+        signed by the caller, or asks a TRE that is not enrolled; Conflict for another packet under a used id or key.
+        """
+        person = self._person(key)
+        request = read_request(packet)
+        statement = request.statement
+        card = read_card(person.card.encode())
+        if not isinstance(card, PersonCard) or statement.requester != person.id:
+            raise Forbidden("not-yours", "This request is somebody else's.", remedy="Each person submits their own.")
+        verify_request(request, card)
+        now = self.clock()
+        if expired(request, now):
+            raise Refused("expired", "The last moment to accept this request has passed.", remedy="Compose it anew.")
+        digest = sha512_hex(packet)
+        receipt = dsse.seal_envelope(
+            RECEIPT_TYPE,
+            canonical(
+                {
+                    "type": RECEIPT_TYPE,
+                    "version": 1,
+                    "request": statement.id,
+                    "statement": request.digest,
+                    "packet": digest,
+                    "at": rfc3339(now),
+                }
+            ),
+            self._ring.sign("receipt"),
+        )
+        self.files.put(packet)
+        scoped = f"{person.id}/{idempotency}" if idempotency else None
+        with self.database.write() as conn:
+            earlier = store.request(conn, statement.id) or (
+                store.request_by_idempotency(conn, scoped) if scoped else None
+            )
+            if earlier is not None:
+                if earlier.packet != digest:
+                    raise Conflict(
+                        "request-exists",
+                        "Another request has this identifier or Idempotency-Key already.",
+                        remedy="Compose a new request.",
+                    )
+                return earlier.receipt.encode()
+            enrolled = {p.id for p in store.parties(conn, "tre")}
+            strangers = [a.name for a in statement.audience if a.id not in enrolled]
+            if strangers:
+                raise Refused("tre-not-enrolled", f"No TRE enrolled here is `{', '.join(strangers)}`.")
+            tasks = [Task(task_id(statement.id, a.id), statement.id, a.id, person.id) for a in statement.audience]
+            store.add_request(
+                conn,
+                store.Request(
+                    statement.id,
+                    person.id,
+                    digest,
+                    len(packet),
+                    request.digest,
+                    scoped,
+                    now.timestamp(),
+                    datetime.fromisoformat(statement.accept_until).timestamp(),
+                    statement.max_rounds,
+                    1,
+                    receipt.decode(),
+                ),
+                tasks,
+            )
+            for task in tasks:
+                blobs = ((digest, len(packet)),)
+                relay.offer(conn, self.tables, Offer(f"{task.id}/request", task.tre, "request", task.id, {}, blobs))
+            self._audit(conn, AuditEntry(statement.id, "submit", key, now, f"packet sha512 {digest}"))
+        for task in tasks:
+            self.waiters.wake(task.tre)
+        self.on_change()
+        return receipt
+
+    def status(self, key: str, request_id: str, newer_than: int = 0) -> RequestStatus | None:
+        """How a request of the caller stands; None when nothing is newer than the version given."""
+        person = self._person(key)
+        with self.database.read() as conn:
+            request = self._own(conn, person, request_id)
+            if request.version <= newer_than:
+                return None
+            return self._status(conn, request)
+
+    def _status(self, conn: Connection, request: store.Request) -> RequestStatus:
+        tasks = store.tasks_of(conn, request.id)
+        results = store.results_of(conn, [t.id for t in tasks])
+        return RequestStatus(
+            request.id,
+            request.statement,
+            rfc3339(_instant(request.submitted_at)),
+            rfc3339(_instant(request.accept_until)),
+            request.version,
+            tuple(
+                TaskStatus(
+                    t.id,
+                    t.tre,
+                    t.state,
+                    t.code,
+                    t.round,
+                    tuple(r.digest for r in results if r.task == t.id and r.kind == "end"),
+                    self._last_seen(t.tre),
+                )
+                for t in tasks
+            ),
+        )
+
+    def requests(self, key: str) -> list[RequestStatus]:
+        """The caller's latest requests, newest first."""
+        person = self._person(key)
+        with self.database.read() as conn:
+            return [self._status(conn, request) for request in store.requests_of(conn, person.id, 100)]
+
+    def _own(self, conn: Connection, person: store.Party, request_id: str) -> store.Request:
+        request = store.request(conn, request_id)
+        if request is None or request.requester != person.id:
+            raise NotFound("no-such-request", "You have no such request here.", remedy="See `cinque status`.")
+        return request
+
+    def result(self, key: str, digest: str) -> bytes:
+        """Sealed bytes that answer a request of the caller."""
+        person = self._person(key)
+        with self.database.read() as conn:
+            owner = store.result_owner(conn, digest)
+        if owner != person.id:
+            raise NotFound("no-such-result", "No result of a request of yours has this digest.")
+        return self.files.get(digest)
+
+    def cancel(self, key: str, request_id: str, envelope: bytes) -> RequestStatus:
+        """Stop a request: what no TRE has taken ends here; the others are told, with the person's own signature."""
+        person = self._person(key)
+        signed = dsse.open_envelope(envelope, CANCEL_TYPE)
+        card = read_card(person.card.encode())
+        if not isinstance(card, PersonCard):
+            raise Forbidden("not-a-person", "Only an enrolled researcher may do this.")
+        signed.verify(card.sign)
+        statement = parse(CancelStatement, strict_loads(signed.payload), "A cancel statement")
+        if statement.request != request_id:
+            raise Refused("cancel-other", "The signed cancel is of another request.")
+        now = self.clock()
+        told: list[str] = []
+        with self.database.write() as conn:
+            request = self._own(conn, person, request_id)
+            for task in store.tasks_of(conn, request_id):
+                if task.state is State.OFFERED:
+                    self._step(conn, task, "cancel", Actor(person.id, Role.RESEARCHER), now, code="cancelled")
+                    relay.withdraw(conn, self.tables, task.id, ["request"])
+                elif not store.ended(task):
+                    body = {"cancel": envelope.decode()}
+                    relay.offer(conn, self.tables, Offer(f"{task.id}/cancel", task.tre, "cancel", task.id, body))
+                    told.append(task.tre)
+            status = self._status(conn, store.request(conn, request.id) or request)
+        for tre in told:
+            self.waiters.wake(tre)
+        self._changed(request_id)
+        return status
+
+    # --- what the relay asks ---------------------------------------------------------------------------------------
+
+    def leased(self, peer: str, offers: Sequence[Offer], conn: Connection) -> None:
+        """A gate took work: the life cycle's `lease`, after a `lapse` where an earlier lease had run out."""
+        now = self.clock()
+        for offered in offers:
+            if offered.kind != "request":
+                continue
+            task = store.task(conn, offered.task)
+            if task.state is State.LEASED and offered.fence > 1:
+                task = self._step(conn, task, "lapse", Actor("hub", Role.HUB), now)
+            if task.state is State.OFFERED:
+                self._step(conn, task, "lease", Actor(peer, Role.GATE), now)
+
+    def returned(self, peer: str, message: Return, data: bytes | None) -> bytes:
+        """A gate hands in steps, a round or an end. A signed receipt; the second time, without effect."""
+        if message.kind == "description":
+            with self.database.write() as conn:
+                store.describe_party(conn, peer, message.release or "")
+            return self._returned_receipt(message)
+        woken: list[str] = []
+        if data is not None and message.blob is not None:
+            self.files.put(data)
+        with self.database.write() as conn:
+            task = store.task(conn, message.task)
+            if task.tre != peer:
+                raise Forbidden("not-your-task", "This task is another TRE's.")
+            if relay.receive_once(conn, self.tables, peer, message.id, self.clock().timestamp()):
+                task = self._take_steps(conn, task, message)
+                if message.blob is not None and message.release is not None:
+                    kind, number = message.kind, task.round
+                    result = store.StoredResult(
+                        task.id, kind, number, message.blob.digest, message.blob.size, message.release
+                    )
+                    store.add_result(conn, result)
+                woken = self._go_on(conn, task)
+        for tre in woken:
+            self.waiters.wake(tre)
+        self._changed(task.request)
+        return self._returned_receipt(message)
+
+    def _take_steps(self, conn: Connection, task: Task, message: Return) -> Task:
+        for taken in message.steps:
+            at = datetime.fromisoformat(taken.at)
+            actor = Actor(task.requester if taken.role == Role.RESEARCHER else task.tre, Role(taken.role))
+            try:
+                task = self._step(conn, task, taken.step, actor, at, code=taken.code)
+            except (Conflict, Forbidden) as late:
+                # A report that does not follow from what the hub knows changes nothing, and is on record.
+                self._audit(conn, AuditEntry(task.id, "late report", task.tre, self.clock(), late.code))
+        return task
+
+    def _go_on(self, conn: Connection, task: Task) -> list[str]:
+        """Offer the next round when every member still in the session has released the last one; or its end."""
+        request = store.request(conn, task.request)
+        if request is None or request.max_rounds <= 1:
+            return []
+        tasks = store.tasks_of(conn, task.request)
+        lost = [t for t in tasks if store.ended(t) and t.state is not State.RELEASED]
+        members = [t for t in tasks if t not in lost]
+        number = max((t.round for t in members), default=0)
+        between = [t for t in members if t.state is State.ROUND_RELEASED]
+        dropped = [t for t in lost if t.round > 0]
+        if dropped:
+            for t in between:
+                body = {"stopped": "member-dropped-out"}
+                relay.offer(conn, self.tables, Offer(f"{t.id}/round/stop", t.tre, "round", t.id, body))
+            return [t.tre for t in between]
+        if not number or any(t.round < number or t.state is not State.ROUND_RELEASED for t in members):
+            return []
+        results = [
+            r for r in store.results_of(conn, [t.id for t in members]) if r.kind == "round" and r.round == number
+        ]
+        blobs = tuple((r.digest, r.size) for r in results)
+        for t in members:
+            relay.offer(
+                conn, self.tables, Offer(f"{t.id}/round/{number}", t.tre, "round", t.id, {"round": number}, blobs)
+            )
+        return [t.tre for t in members]
+
+    def expire(self) -> float | None:
+        """A tick: end what no TRE took in time. When the next one would be due (seconds since 1970)."""
+        now = self.clock()
+        with self.database.read() as conn:
+            due = store.next_due(conn)
+        if due is None or due > now.timestamp():
+            return due
+        changed: set[str] = set()
+        woken: list[str] = []
+        with self.database.write() as conn:
+            for task in store.overdue(conn, now.timestamp()):
+                ended = self._step(conn, task, "expire", Actor("hub", Role.HUB), now, code="expired")
+                relay.withdraw(conn, self.tables, task.id, ["request"])
+                changed.add(task.request)
+                woken += self._go_on(conn, ended)
+            due = store.next_due(conn)
+        for key in (*woken, *(f"request:{request}" for request in changed)):
+            self.waiters.wake(key)
+        return due
+
+    def _step(self, conn: Connection, task: Task, step: str, actor: Actor, at: datetime, *, code: str = "") -> Task:
+        after, entry = advance(task, step, actor, at, code=code)
+        store.save(conn, task, after)
+        self._audit(conn, entry)
+        return after
+
+    def _audit(self, conn: Connection, entry: AuditEntry) -> None:
+        audit.append(conn, store.AUDIT, entry, random=self._random)
+
+    def _changed(self, request: str) -> None:
+        self.waiters.wake(f"request:{request}")
+
+    def _returned_receipt(self, message: Return) -> bytes:
+        body = {
+            "type": RECEIPT_TYPE,
+            "version": 1,
+            "return": message.id,
+            "task": message.task,
+            "sealed": message.blob.digest if message.blob else None,
+            "at": rfc3339(self.clock()),
+        }
+        return dsse.seal_envelope(RECEIPT_TYPE, canonical(body), self._ring.sign("receipt"))
+
+
+def _instant(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _party(card: PersonCard | TreCard, text: str) -> store.Party:
+    if isinstance(card, PersonCard):
+        return store.Party(card.id, "person", card.name, key_id("Ed25519", card.call), card.call, text)
+    return store.Party(card.id, "tre", card.name, key_id("Ed25519", card.gate_transport), card.gate_transport, text)

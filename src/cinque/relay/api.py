@@ -1,0 +1,209 @@
+"""The serving side over HTTP: ask for work, keep a lease, settle it, fetch bytes, hand in returns.
+
+POST /relay/lease?wait=S     Lease          long-poll; the one `async` wait of the house
+POST /relay/heartbeat        {item, fence}
+POST /relay/settle           {item, fence}
+GET  /relay/blobs/{sha512}   bytes offered to the caller
+PUT  /relay/blobs/{sha512}   bytes that a return will name
+POST /relay/returns          Return -> receipt
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from cinque.errors import Forbidden, NotFound, Refused, TooMany
+from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.clock import Clock
+from cinque.lib.parse import dump, parse
+from cinque.relay import store
+from cinque.relay.store import Offer
+from cinque.relay.tables import RelayTables
+from cinque.storage.database import Database
+from cinque.storage.files import Files
+from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Blob, Item, Lease, Return, checked
+from cinque.wire.receive import Call
+
+LEASE_SECONDS = 30.0
+LONGEST_WAIT = 25.0
+MOST_ITEMS = 8
+WAITING_PLACES = 256
+
+
+class Waiters:
+    """Wakes long-polls: no thread and no connection is held while waiting; the database stays the truth."""
+
+    def __init__(self, places: int = WAITING_PLACES) -> None:
+        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._places = places
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    def wake(self, key: str) -> None:
+        """Wake those who wait for `key`; from any thread."""
+        if self._loop is not None and key in self._waiting:
+            self._loop.call_soon_threadsafe(self._set, key)
+
+    def close(self) -> None:
+        """Wake everybody: the service stops."""
+        self._closed = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: [self._set(key) for key in list(self._waiting)])
+
+    def _set(self, key: str) -> None:
+        for event in self._waiting.get(key, ()):
+            event.set()
+
+    async def until(self, key: str, look: Callable[[], Any], seconds: float) -> Any:
+        """What `look` (run in a worker thread) finds, at once or after a wake, at most `seconds` later; else None."""
+        self._loop = asyncio.get_running_loop()
+        if sum(map(len, self._waiting.values())) >= self._places:
+            raise TooMany("too-many-waiting", "Too many callers are waiting here.", remedy="Try again in a moment.")
+        deadline = self._loop.time() + seconds
+        event = asyncio.Event()
+        self._waiting.setdefault(key, set()).add(event)
+        try:
+            while True:
+                event.clear()  # before the look: a wake that comes during it is not lost
+                found = await to_thread.run_sync(look)
+                left = deadline - self._loop.time()
+                if found or left <= 0 or self._closed:
+                    return found
+                try:
+                    await asyncio.wait_for(event.wait(), left)
+                except TimeoutError:
+                    return await to_thread.run_sync(look)
+        finally:
+            self._waiting[key].discard(event)
+            if not self._waiting[key]:
+                del self._waiting[key]
+
+
+class Serving(Protocol):
+    """What the relay asks of the service that offers work."""
+
+    database: Database
+    tables: RelayTables
+    files: Files
+    waiters: Waiters
+    clock: Clock
+
+    def peer(self, key: str) -> str:
+        """The enrolled peer whose transport key this is; raises Forbidden."""
+        ...
+
+    def leased(self, peer: str, offers: Sequence[Offer], conn: Any) -> None:
+        """Work was leased: take the life cycle's step, in the same transaction."""
+        ...
+
+    def returned(self, peer: str, message: Return, data: bytes | None) -> bytes:
+        """A return arrived (perhaps again): take its effect in one transaction; the receipt."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    item: str
+    fence: int
+
+
+def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Call]]) -> APIRouter:
+    """The routes, for callers identified by `identified`."""
+    router = APIRouter(prefix="/relay")
+
+    def take(peer: str) -> tuple[Offer, ...]:
+        now = service.clock().timestamp()
+        with service.database.read() as conn:
+            if not store.waiting(conn, service.tables, peer, now):
+                return ()
+        with service.database.write() as conn:
+            offers = store.lease(conn, service.tables, peer, now, LEASE_SECONDS, MOST_ITEMS)
+            service.leased(peer, offers, conn)
+        return offers
+
+    @router.post("/lease")
+    async def lease(
+        wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT), call: Call = Depends(identified)
+    ) -> Response:
+        peer = await to_thread.run_sync(service.peer, call.key)
+        offers = await service.waiters.until(peer, lambda: take(peer), wait)
+        return _json(Lease(tuple(_item(o) for o in offers)))
+
+    def _item(offered: Offer) -> Item:
+        blobs = tuple(_blob(digest, size) for digest, size in offered.blobs)
+        until = str(offered.lease_until)
+        return Item(offered.id, offered.kind, offered.task, offered.body, blobs, offered.fence, until)
+
+    def _blob(digest: str, size: int) -> Blob:
+        blob = Blob(digest, size)
+        return Blob.of(service.files.get(digest)) if size <= INLINE_LIMIT else blob
+
+    @router.post("/heartbeat")
+    def heartbeat(call: Call = Depends(identified)) -> Response:
+        held = _held(call)
+        now = service.clock().timestamp()
+        with service.database.write() as conn:
+            store.heartbeat(conn, service.tables, service.peer(call.key), held.item, held.fence, now, LEASE_SECONDS)
+        return Response(status_code=204)
+
+    @router.post("/settle")
+    def settle(call: Call = Depends(identified)) -> Response:
+        held = _held(call)
+        with service.database.write() as conn:
+            store.settle(conn, service.tables, service.peer(call.key), held.item, held.fence)
+        return Response(status_code=204)
+
+    @router.get("/blobs/{digest}")
+    def fetch(digest: str, call: Call = Depends(identified)) -> Response:
+        with service.database.read() as conn:
+            if not store.offered_blob(conn, service.tables, service.peer(call.key), digest):
+                raise NotFound("no-such-bytes", "No work offered to this caller names these bytes.")
+        return Response(service.files.get(digest), media_type="application/octet-stream")
+
+    @router.put("/blobs/{digest}")
+    def put(digest: str, call: Call = Depends(identified)) -> Response:
+        service.peer(call.key)
+        service.files.put(checked(call.body, digest))
+        return Response(status_code=204)
+
+    @router.post("/returns")
+    def returns(call: Call = Depends(identified)) -> Response:
+        message = parse(Return, strict_loads(call.body, max_bytes=BODY_LIMIT), "A return")
+        data: bytes | None = None
+        if message.blob is not None:
+            data = message.blob.data()
+            data = service.files.get(message.blob.digest) if data is None else data
+            if len(data) != message.blob.size:
+                raise Refused("blob-size", "Bytes arrived that have not the size announced.")
+        receipt = service.returned(service.peer(call.key), message, data)
+        return Response(receipt, media_type="application/json")
+
+    return router
+
+
+def _held(call: Call) -> _Held:
+    value = strict_loads(call.body, max_bytes=4096)
+    if not isinstance(value, dict) or set(value) != {"item", "fence"}:
+        raise Refused("malformed", "The call is not in its form: it names an item and its fencing number.")
+    item, fence = value["item"], value["fence"]
+    if not isinstance(item, str) or type(fence) is not int:
+        raise Refused("malformed", "The call is not in its form: it names an item and its fencing number.")
+    return _Held(item, fence)
+
+
+def _json(value: Any) -> Response:
+    return Response(canonical(dump(value)), media_type="application/json")
+
+
+def enrolled(peers: dict[str, str], key: str) -> str:
+    """The peer of a transport key; Forbidden for a key that may call but is nobody's."""
+    peer = peers.get(key)
+    if peer is None:
+        raise Forbidden("not-a-peer", "This key is not that of an enrolled peer.")
+    return peer

@@ -1,0 +1,165 @@
+"""The calling side, the more protected one: it asks for work and hands in returns, and is never called.
+
+Two loops, each a thread: `Poller` leases and hands each item to the service; `Sender` empties the outbox in order.
+Neither sleeps a fixed time: the poller's wait is the other side's long-poll, the sender's a condition that a commit
+sets; only after a failure do they wait, longer each time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from cinque.errors import CinqueError, Conflict, Refused, Unavailable
+from cinque.lib.ids import Random
+from cinque.lib.parse import dump, parse
+from cinque.relay import store
+from cinque.relay.tables import RelayTables
+from cinque.storage.database import Database
+from cinque.storage.files import Files
+from cinque.wire.call import Caller
+from cinque.wire.messages import INLINE_LIMIT, Blob, Item, Lease, Return, checked
+
+WAIT = 20.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 15.0
+TRIES = 5  # leases after which work that cannot even be taken is given up in words
+
+Log = Callable[..., Any]
+
+
+class Stopped(Exception):
+    """The loop was told to end."""
+
+
+class Loop:
+    """A thread that repeats one idempotent tick until it is stopped, pausing longer after each failure in a row."""
+
+    def __init__(self, name: str, tick: Callable[[], None], log: Log, random: Random) -> None:
+        self.name = name
+        self._tick = tick
+        self._log = log
+        self._random = random
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Run the loop in its own thread."""
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to end; `join` waits for it."""
+        self._stop.set()
+
+    def join(self, seconds: float = 5.0) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._stop.is_set()
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                self._tick()
+                failures = 0
+            except Exception as error:  # a loop outlives what it meets; what was not committed is met again
+                if self._stop.is_set():
+                    return
+                failures += 1
+                if not isinstance(error, Unavailable) or failures == 1:
+                    code = error.code if isinstance(error, CinqueError) else type(error).__name__
+                    self._log("loop-failed", loop=self.name, code=code, exc_info=not isinstance(error, CinqueError))
+                jitter = 0.5 + self._random(1)[0] / 255
+                self._stop.wait(min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(failures, 12)) * jitter)
+
+
+class Poller:
+    """Leases work and hands it to `take(item, blobs)`, which returns once custody is durable; then settles the lease."""
+
+    def __init__(self, caller: Caller, take: Callable[[Item, list[bytes]], None], log: Log) -> None:
+        self._caller = caller
+        self._take = take
+        self._log = log
+
+    def tick(self) -> None:
+        """One long-poll and what came of it."""
+        reply = self._caller.call("POST", f"/relay/lease?wait={WAIT:g}", timeout=WAIT + 10)
+        for item in parse(Lease, reply.json(), "A lease").items:
+            try:
+                self._take(item, [self._fetch(blob) for blob in item.blobs])
+            except Unavailable:
+                raise
+            except Refused as error:
+                # It can never be taken as it is; the other side offers it again until it expires or is given up here.
+                self._log("item-refused", item=item.id, code=error.code, fence=item.fence)
+                if item.fence < TRIES:
+                    continue
+            try:
+                self._caller.call("POST", "/relay/settle", body={"item": item.id, "fence": item.fence})
+            except Conflict:
+                self._log("lease-lapsed", item=item.id)
+
+    def _fetch(self, blob: Blob) -> bytes:
+        data = blob.data()
+        if data is None:
+            data = checked(self._caller.call("GET", f"/relay/blobs/{blob.digest}", timeout=120).body, blob.digest)
+        return data
+
+
+class Sender:
+    """Empties the outbox, oldest first, each message until it has arrived."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        database: Database,
+        tables: RelayTables,
+        files: Files,
+        on_receipt: Callable[[Return, bytes], None],
+    ) -> None:
+        self._caller = caller
+        self._database = database
+        self._tables = tables
+        self._files = files
+        self._on_receipt = on_receipt
+        self._more = threading.Event()
+
+    def wake(self) -> None:
+        """Something was put into the outbox."""
+        self._more.set()
+
+    def tick(self) -> None:
+        """Send what there is, or wait for the next commit (at most a few seconds: the table is the truth)."""
+        self._more.clear()
+        with self._database.read() as conn:
+            messages = store.unsent(conn, self._tables, 16)
+        if not messages:
+            self._more.wait(5.0)
+            return
+        for seq, raw in messages:
+            message = parse(Return, raw, "A return")
+            receipt = self._send(message)
+            with self._database.write() as conn:
+                store.sent(conn, self._tables, seq, receipt)
+            self._on_receipt(message, receipt)
+
+    def _send(self, message: Return) -> bytes:
+        if message.blob is not None:
+            data = self._files.get(message.blob.digest)
+            if len(data) > INLINE_LIMIT:
+                self._caller.call(
+                    "PUT",
+                    f"/relay/blobs/{message.blob.digest}",
+                    body=data,
+                    content_type="application/octet-stream",
+                    timeout=120,
+                )
+            message = replace(message, blob=Blob.of(data))
+        return self._caller.call("POST", "/relay/returns", body=dump(message)).body
