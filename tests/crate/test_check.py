@@ -428,3 +428,18 @@ def test_a_crate_of_many_files_is_read_in_time() -> None:
     entity(crate, RUN)["result"] += [ref(name) for name in names]
     crate["@graph"] += [{"@id": name, "@type": "File", "name": name} for name in names]
     assert check(crate).findings == ()
+
+
+def test_a_crate_that_came_back_because_nothing_was_done_lacks_no_phase() -> None:
+    crate = examples.published()
+    phases = (examples.CHECK, examples.VALIDATE, examples.FETCH, examples.SIGN_OFF, DISCLOSURE, "#engine-run")
+    for name in (*phases, "outputs/table.csv"):
+        crate["@graph"].remove(entity(crate, name))
+        entity(crate, "./")["hasPart" if "/" in name else "mentions"].remove(
+            ref(name)
+        ) if name != "#engine-run" else None
+    run = entity(crate, RUN)
+    run["actionStatus"] = examples.FAILED
+    for name in ("startTime", "endTime", "result"):
+        del run[name]
+    assert {f.rule for f in check(crate).findings} <= {"RC-described", "RC-hasPart"}

@@ -295,6 +295,10 @@ def agent_type(subject: Subject) -> Iterator[Hit]:
 
 
 def _none_completed(actions: tuple[Node, ...], subject: Subject) -> Iterator[Hit]:
+    """A crate may come back because nothing was done: expired, cancelled. Then no phase is missing."""
+    done = any(state(run) in ("Active", "Completed") or run.values("result") for run in subject.phases.run)
+    if subject.stage == "published" and not done:
+        return
     if subject.index.root is not None and not any(state(action) == "Completed" for action in actions):
         yield Hit(subject.index.root.id)
 
