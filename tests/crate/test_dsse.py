@@ -126,6 +126,14 @@ def test_no_other_spelling_is_accepted(data: bytes) -> None:
     code_of(data, KEY.public)
 
 
+@pytest.mark.parametrize("count", [0, 2, 9])
+def test_an_opened_envelope_names_one_to_eight_different_signers(count: int) -> None:
+    many = [{**ONE, "keyid": f"{number % 9}" if count == 9 else KEY.id} for number in range(count)]
+    with pytest.raises(Refused) as refused:
+        open_envelope(changed(signatures=many), KIND)
+    assert refused.value.code == "envelope-malformed"
+
+
 def test_any_flipped_bit_is_refused() -> None:
     for place in range(len(SEALED)):
         for bit in range(8):

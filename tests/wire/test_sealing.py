@@ -1,6 +1,11 @@
 """Sealing: readable by its recipients alone, in its context alone, and unchanged."""
 
+import hashlib
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -62,6 +67,38 @@ def test_a_recipient_dropped_by_the_way_is_noticed() -> None:
     dropped = SEALED[:15] + b"\1" + SEALED[16 : 48 + 112] + SEALED[HEADER:]
     assert refusal(dropped) == "sealed-altered"
     assert refusal(dropped, TWO) == "sealed-not-for-this-key"
+
+
+def sealed_by_hand(content: bytes, *, committed: bytes = bytes(32)) -> bytes:
+    """Sealed to ONE with a content key of zeros, as the module's documentation lays it out."""
+    recipient = X25519PublicKey.from_public_bytes(base64url.decode(ONE.public))
+    suite = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
+    wrapped = suite.encrypt(bytes(32), recipient, info=b"cinque-sealed\n\1" + CONTEXT)
+    commitment = hashlib.sha256(b"cinque-sealed commitment 1 " + committed).digest()
+    header = b"cinque-sealed\n\1\1" + commitment + base64url.decode(ONE.id) + wrapped
+    return header + ChaCha20Poly1305(bytes(32)).encrypt(bytes(12), content, header)
+
+
+def test_the_form_is_as_documented() -> None:
+    assert unseal(sealed_by_hand(bytes(7) + b"\2hi" + bytes(4086)), ONE, CONTEXT) == b"hi"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(7) + b"\2hi" + bytes(4085) + b"x",  # something hidden in the filling
+        bytes(7) + b"\2hi",  # not filled
+        bytes(7) + b"\2hi" + bytes(8182),  # filled too much
+        b"\xff" * 8 + bytes(4088),  # longer than it is
+        b"",
+    ],
+)
+def test_a_sealer_cannot_choose_another_filling(content: bytes) -> None:
+    assert refusal(sealed_by_hand(content)) == "sealed-altered"
+
+
+def test_a_sealer_cannot_give_each_recipient_another_content_key() -> None:
+    assert refusal(sealed_by_hand(bytes(4096), committed=b"x" * 32)) == "sealed-altered"
 
 
 def test_another_version_is_said_in_words() -> None:

@@ -258,7 +258,7 @@ def test_checking_takes_well_under_a_millisecond() -> None:
 
 
 def _timed() -> float:
-    begin = time.perf_counter()
+    begin = time.process_time()  # of this process alone: the machine may be busy
     for _ in range(20):
         check_token(TOKEN, KEY.public, **CALL, now=NOW)
-    return (time.perf_counter() - begin) / 20
+    return (time.process_time() - begin) / 20
