@@ -255,8 +255,8 @@ def a_refusal(
     tre = tre or a_tre()
     asked = None if request is None else read_request(request or a_request())
     task = UNREAD if asked is None else task_id(asked.statement.id, tre.card.id)
-    phases = changes.pop("phases", ())
     at = NOW + timedelta(seconds=3)
+    signer = key or tre.release_key
     return compose_refusal(
-        asked, tre.card, task, outcome, code, sentence, phases, key or tre.release_key, now=at, **changes
+        asked, tre.card, signer, task=task, outcome=outcome, code=code, sentence=sentence, now=at, **changes
     )
