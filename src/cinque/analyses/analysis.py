@@ -76,6 +76,7 @@ class Field:
 class Analysis(Generic[P]):
     """See the module's text and contracts.md section 6. `parameters` is a frozen dataclass closed to unknown fields.
 
+    published the day on which this version was fixed, ISO 8601
     check     raises Refused when the parameters do not fit the dictionary; needs no data
     columns   the columns of the dataset that the parameters use: what an agreement is compared with
     first     the step of round one, fixed by the analysis
@@ -86,6 +87,7 @@ class Analysis(Generic[P]):
 
     name: str
     version: str
+    published: str
     title: str
     parameters: type[P]
     rounds: int
@@ -98,10 +100,20 @@ class Analysis(Generic[P]):
     advance: Callable[[P, History], Step | Result]
 
 
-def apply(partial: Partial, judgement: Judgement) -> Released:
-    """What may leave of a partial. A figure without a verdict is a programming error, and nothing leaves."""
-    figures = {
+def apply(partial: Partial, figures: Figures, judgement: Judgement) -> Released:
+    """What may leave of a partial. Raises ValueError, and nothing leaves, for a programming error of the analysis: a
+    value that was not judged, a figure without a value, or a count judged by another number than the one released.
+    """
+    judged = {figure.id: figure for figure in figures.figures}
+    if judged.keys() != partial.values.keys() or not judgement.suppressed.keys() <= judged.keys():
+        raise ValueError("values and judged figures are not the same")
+    for figure in figures.figures:
+        if figure.kind != "other":
+            counted = figure.people if figure.kind == "people" else figure.rows
+            if type(partial.values[figure.id]) is not int or partial.values[figure.id] != counted:
+                raise ValueError(f"figure {figure.id} was judged by another number than its value")
+    released = {
         name: judgement.suppressed[name].to_dict() if name in judgement.suppressed else value
         for name, value in partial.values.items()
     }
-    return Released(dict(partial.shape), figures)
+    return Released(dict(partial.shape), released)

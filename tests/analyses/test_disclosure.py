@@ -1,0 +1,155 @@
+"""What leaves is what was judged, and nothing else."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cinque.analyses import count, registry, summary, table
+from cinque.analyses.analysis import Partial, apply
+from cinque.analyses.work import parameters_of, released_bytes, work
+from cinque.lib.canonical import strict_loads
+from cinque.sdc.figures import Bounds, Figure, Figures, Judgement
+from cinque.sdc.judge import judge
+from tests.analyses import several_rounds
+from tests.analyses.tres import TEN, TEN_AND_ZEROS, Row, a_source
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "count": {"where": "visits > 3"},
+    "table": {"factors": ["sex", "drug", "smokes"]},
+    "summary": {"variable": "x", "by": ["sex"]},
+    "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
+}
+EVERY = {name: registry.get(name) for name in registry.names()} | {"median-interval": several_rounds.ANALYSIS}
+
+
+def test_there_is_a_question_for_every_analysis() -> None:
+    assert EVERY.keys() == QUESTIONS.keys()
+
+
+def some_rows(seed: int, size: int) -> list[Row]:
+    chance = random.Random(seed)
+    return [
+        {
+            "person": f"p{chance.randrange(size)}",
+            "sex": chance.choice(["F", "M", None]),
+            "drug": chance.choice(["celecoxib", "diclofenac", "none"]),
+            "smokes": chance.choice([True, False]),
+            "x": chance.uniform(0, 100),
+            "visits": chance.randrange(10),
+        }
+        for _ in range(size)
+    ]
+
+
+@given(name=st.sampled_from(sorted(EVERY)), seed=st.integers(0, 99), size=st.integers(0, 80), persons=st.booleans())
+@settings(max_examples=25)
+def test_every_value_is_judged_and_nothing_else_leaves(name: str, seed: int, size: int, persons: bool) -> None:
+    analysis = EVERY[name]
+    parameters = parameters_of(analysis, QUESTIONS[name])
+    with (
+        a_source(some_rows(seed, size), unit="person" if persons and name != "median-interval" else None) as source,
+        a_source([]) as empty,
+    ):
+        step = analysis.first(parameters)
+        partial, judgement, released = work(analysis, source, parameters, step, TEN_AND_ZEROS)
+        nobody = analysis.partial(empty, parameters, step)
+    figures = analysis.figures(parameters, partial)
+    assert {figure.id for figure in figures.figures} == partial.values.keys() == released.figures.keys()
+    assert judgement == judge(figures, TEN_AND_ZEROS)
+
+    out = strict_loads(released_bytes(released))
+    assert out.keys() == {"shape", "figures"}
+    # The shape, and which figures there are, follow from question and dictionary: rows change neither.
+    assert nobody.values.keys() == partial.values.keys()
+    assert nobody.shape.keys() == partial.shape.keys()
+    differing = {key for key in partial.shape if nobody.shape[key] != partial.shape[key]}
+    assert differing <= ({"one_row_a_person"} if persons else set())
+    for id, value in out["figures"].items():
+        if id in judgement.suppressed:
+            assert value == judgement.suppressed[id].to_dict()
+        else:
+            assert value == partial.values[id]
+
+
+def test_evidence_never_leaves() -> None:
+    partial = Partial({}, {"people": 12}, {"people": {"people": 12}, "largest": "ZZZ-9.75"})
+    judged = Figures((Figure("people", "Frequencies", 12),))
+    assert b"ZZZ" not in released_bytes(apply(partial, judged, judge(judged, TEN)))
+
+
+PEOPLE = Figure("people", "Frequencies", 12)
+
+
+@pytest.mark.parametrize(
+    ("values", "figures", "suppressed"),
+    [
+        ({"people": 12, "extra": 3}, (PEOPLE,), {}),
+        ({}, (PEOPLE,), {}),
+        ({"people": 11}, (PEOPLE,), {}),
+        ({"people": 12.0}, (PEOPLE,), {}),
+        ({"people": True}, (replace(PEOPLE, people=1),), {}),
+        ({"people": 12, "rows": 14}, (PEOPLE, Figure("rows", "Frequencies", 12, "rows", "people", 13)), {}),
+        ({"people": 12}, (PEOPLE,), {"other": Bounds(0, 9)}),
+    ],
+    ids=["unjudged", "without value", "other number", "not whole", "not a number", "other rows", "unknown verdict"],
+)
+def test_what_was_not_judged_stops_everything(
+    values: dict[str, Any], figures: tuple[Figure, ...], suppressed: dict[str, Bounds]
+) -> None:
+    with pytest.raises(ValueError, match="judged"):
+        apply(Partial({}, values, {}), Figures(figures), Judgement(suppressed))
+
+
+def test_the_rows_of_few_people_are_not_people() -> None:
+    rows: list[Row] = [{"person": f"p{i % 9}", "x": i} for i in range(900)]
+    with a_source(rows, unit="person") as source:
+        _, judgement, released = work(count.ANALYSIS, source, count.Count(), count.ANALYSIS.first(count.Count()), TEN)
+    assert judgement.suppressed.keys() == {"people", "rows"}
+    assert b"900" not in released_bytes(released)
+
+
+def test_a_small_cell_cannot_be_had_by_subtraction() -> None:
+    # 3 men on celecoxib: alone suppressed, they were n minus the rest, or a margin minus the other cell.
+    rows: list[Row] = [
+        *({"person": f"a{i}", "sex": "F", "drug": "celecoxib"} for i in range(40)),
+        *({"person": f"b{i}", "sex": "M", "drug": "celecoxib"} for i in range(3)),
+        *({"person": f"c{i}", "sex": "F", "drug": "diclofenac"} for i in range(30)),
+        *({"person": f"d{i}", "sex": "M", "drug": "diclofenac"} for i in range(20)),
+        *({"person": f"e{i}", "sex": "F", "drug": "none"} for i in range(35)),
+        *({"person": f"f{i}", "sex": "M", "drug": "none"} for i in range(25)),
+    ]
+    parameters = table.Table(("sex", "drug"))
+    with a_source(rows) as source:
+        _, judgement, _ = work(table.ANALYSIS, source, parameters, table.ANALYSIS.first(parameters), TEN)
+    hidden = {id for id in judgement.suppressed if id.startswith(("cell", "margin", "n"))}
+    assert 'cell:["M","celecoxib"]' in hidden
+    assert len(hidden) >= 4  # a rectangle, or lines with their totals
+    bounds = judgement.suppressed['cell:["M","celecoxib"]']
+    assert bounds.at_least == 0
+    assert bounds.at_most is not None
+    assert bounds.at_most >= 9
+
+
+def test_rows_that_are_people_do_not_give_a_small_group_away() -> None:
+    rows: list[Row] = [{"sex": "F", "x": i} for i in range(4)]
+    parameters = summary.Summary("x", ("sex",))
+    with a_source(rows) as source:
+        _, judgement, released = work(summary.ANALYSIS, source, parameters, summary.ANALYSIS.first(parameters), TEN)
+    assert judgement.suppressed['rows:["F"]'] == judgement.suppressed['n:["F"]'] == Bounds(0, 9)
+    assert judgement.suppressed['mean:["F"]'] == judgement.suppressed['m2:["F"]'] == Bounds(None, None)
+    assert released.shape["levels"] == {"sex": ["F", "M"]}
+
+
+def test_answers_can_be_combined_without_an_engine() -> None:
+    """The researcher's side combines: no database, no solver, no server behind it."""
+    code = "import sys, cinque.analyses.registry, cinque.analyses.work, cinque.analyses.package; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"duckdb", "scipy", "sqlalchemy", "pyarrow", "sqlglot", "fastapi"} & set(loaded)
