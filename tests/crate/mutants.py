@@ -44,7 +44,7 @@ def drop(identifier: str, *names: str) -> Change:
     return change
 
 
-def put(identifier: str, **values: Any) -> Change:
+def put(identifier: str, /, **values: Any) -> Change:
     def change(crate: Crate) -> None:
         entity(crate, identifier).update(values)
 

@@ -1,0 +1,211 @@
+"""The page: complete, deterministic, and deaf to whatever a crate says."""
+
+from __future__ import annotations
+
+import json
+import random
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cinque.crate.preview import preview_html
+from tests.crate import examples
+from tests.crate.examples import BY_STAGE, DISCLOSURE, RUN, SIGN_OFF, entity, ref
+from tests.crate.mutants import put
+from tests.crate.test_check import anything, entities
+
+
+class Page(HTMLParser):
+    """What a browser would make of the page: elements, attributes, text outside of style."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.text = ""
+        self._style = False
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        self._style = tag == "style"
+
+    def handle_endtag(self, tag: str) -> None:
+        self._style = False
+
+    def handle_data(self, data: str) -> None:
+        if not self._style:
+            self.text += " ".join(data.split()) + "\n"
+
+    @property
+    def links(self) -> list[str]:
+        return [value for _, name, value in self.attributes if name == "href"]
+
+
+def page(crate: dict[str, Any], **sizes: int) -> Page:
+    return Page(preview_html(crate["@graph"], sizes))
+
+
+TAGS = {
+    "html", "head", "meta", "title", "style", "body", "header", "div", "span", "i", "main", "p", "h1", "h2", "h3", "dl",
+    "dt", "dd", "nav", "ol", "ul", "li", "a", "section", "article", "code", "footer",
+}  # fmt: skip
+ATTRIBUTES = {
+    "lang",
+    "charset",
+    "http-equiv",
+    "content",
+    "name",
+    "class",
+    "aria-hidden",
+    "aria-label",
+    "href",
+    "rel",
+    "id",
+}
+
+
+@pytest.mark.parametrize("stage", BY_STAGE)
+def test_every_stage_has_its_five_sections_in_order(stage: str) -> None:
+    seen = page(BY_STAGE[stage]())
+    places = [seen.text.index(f"\n{name}\n", seen.text.index("Repeat it")) for name in
+              ("Safe people", "Safe projects", "Safe settings", "Safe data", "Safe outputs", "Phases")]  # fmt: skip
+    assert places == sorted(places)
+    assert set(seen.tags) <= TAGS
+
+
+def test_the_page_says_who_when_by_what_right_and_how_it_ended() -> None:
+    crate = examples.published()
+    seen = Page(preview_html(crate["@graph"], {"outputs/table.csv": 1234, "input1.txt": 1}))
+    for said in (
+        "Released", "Josiah Carberry", "Brown University", "Investigation of bleeds", "project81 (tre72)",
+        "Agreement 7", "TRE 72", "An engine", "--fast-mode", "1.2 kB", "1 byte", "Disclosure check: passed", "Sign-off", "Approved",
+        "23 November 2026, 10:05:00 UTC to 23 November 2026, 10:10:00 UTC", "CC BY 4.0", "Counts by group",
+    ):  # fmt: skip
+        assert f"\n{said}\n" in seen.text or f"\n{said} " in seen.text, said
+    assert "outputs/table.csv" in seen.links
+    assert examples.WORKFLOW in seen.links
+
+
+def test_a_refusal_says_why_at_the_top() -> None:
+    crate = examples.refused()
+    put(SIGN_OFF, error=ref("#why"))(crate)
+    crate["@graph"].append({"@id": "#why", "@type": "DefinedTerm", "description": "No agreement covers this project."})
+    seen = page(crate)
+    assert (
+        seen.text.index("Refused")
+        < seen.text.index("No agreement covers this project.")
+        < seen.text.index("Safe people")
+    )
+    assert "Nothing left the TRE." in seen.text
+
+
+def test_withheld_outputs_leave_no_word() -> None:
+    seen = page(examples.withheld())
+    assert "Withheld" in seen.text
+    assert "table.csv" not in seen.text
+
+
+def test_a_run_that_ended_without_an_answer_is_not_called_released() -> None:
+    crate = examples.published()
+    run = entity(crate, RUN)
+    run["actionStatus"] = examples.FAILED
+    del run["result"]
+    assert "Ended without an answer" in page(crate).text
+
+
+def test_the_same_crate_gives_the_same_bytes() -> None:
+    crate, sizes = examples.published(), {"outputs/table.csv": 5, "input1.txt": 2}
+    first = preview_html(crate["@graph"], sizes)
+    shuffled = dict(reversed(sizes.items()))
+    assert preview_html(json.loads(json.dumps(crate))["@graph"], shuffled) == first
+    others = crate["@graph"][2:]
+    random.Random(1).shuffle(others)
+    assert preview_html([*crate["@graph"][:2], *others], sizes) == first
+
+
+def test_the_page_asks_nothing_of_anybody_and_forbids_scripts() -> None:
+    seen = page(examples.published())
+    assert not {"script", "img", "link", "iframe", "form", "object"} & set(seen.tags)
+    policy = next(value for _, name, value in seen.attributes if name == "content" and "default-src" in value)
+    assert "default-src 'none'" in policy
+    assert b"@import" not in preview_html([], {})
+    assert b"url(" not in preview_html([], {})
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</title><svg onload=alert(1)>",
+    "{{ 7 * 7 }}{% for x in y %}",
+    "<!--",
+    "&lt;script&gt;",
+    "`<b>code</b>`",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text_wherever_it_stands(text: str) -> None:
+    crate = examples.published()
+    for found in crate["@graph"]:
+        for name, value in found.items():
+            if isinstance(value, str) and name not in ("@id", "@type", "actionStatus"):
+                found[name] = text
+    for identifier in (DISCLOSURE, RUN):
+        put(identifier, description=text, startTime=text)(crate)
+    seen = page(crate, **{f"{text}.cwl": 1})
+    plain = page(examples.published())
+    assert set(seen.tags) <= TAGS
+    assert {name for _, name, _ in seen.attributes} <= ATTRIBUTES
+    assert seen.tags.count("style") == plain.tags.count("style") == 1
+    assert text.replace("`", "") in seen.text.replace("\n", "").replace("`", "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)", "JavaScript:alert(1)", "java\tscript:alert(1)", "\x01javascript:alert(1)",
+        " javascript:alert(1)",
+        "data:text/html,<script>alert(1)</script>", "vbscript:x", "file:///etc/passwd", "//evil.example/x",
+        "/etc/passwd",
+        "\\\\evil.example\\x", "../../x", "%2e%2e/x", "https:\\\\evil.example", "javascript&colon;alert(1)", "blob:x",
+        "%6aavascript:alert(1)", "./javascript:alert(1)", "\u2028javascript:alert(1)",
+    ],
+)  # fmt: skip
+def test_only_web_addresses_and_paths_within_become_links(address: str) -> None:
+    crate = examples.published()
+    put("./", identifier=[address, ref(address)], license=ref(address), mainEntity=ref(address))(crate)
+    put(RUN, agent=ref(address), object=[ref(address)], result=[ref(address)])(crate)
+    for kind in ("Person", "File", "Dataset"):
+        crate["@graph"].append({"@id": address, "@type": [kind, "File"], "name": "x"})
+    for href in page(crate).links:
+        local = href.startswith("#") or href in ("ro-crate-metadata.json", "input1.txt")
+        assert local or href.startswith(("https://", "http://")) or _inside(href), href
+
+
+def _inside(href: str) -> bool:
+    return ":" not in href and not href.startswith(("/", "\\", "%")) and ".." not in href
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(entities | st.dictionaries(st.text(max_size=5), anything, max_size=3), max_size=6))
+def test_no_graph_crashes_the_page(graph: list[dict[str, Any]]) -> None:
+    seen = Page(preview_html(graph, {"outputs/x": 3}))
+    assert set(seen.tags) <= TAGS
+    assert {name for _, name, _ in seen.attributes} <= ATTRIBUTES
+
+
+def test_long_text_and_many_outputs_are_shortened_and_said() -> None:
+    crate = examples.executed()
+    names = [f"outputs/{number}.csv" for number in range(1_000)]
+    put(RUN, result=[ref(name) for name in names])(crate)
+    crate["@graph"] += [{"@id": name, "@type": "File", "name": "x" * 10_000} for name in names]
+    found = preview_html(crate["@graph"], {})
+    assert len(found) < 400_000
+    assert b"800 more outputs" in found
