@@ -229,6 +229,7 @@ ROW = "'a', 'b', 'c', 'd', 'e', 'f', 'g'"
     [
         (f"INSERT OR REPLACE INTO audit VALUES (3, {ROW}, 'p', 'h')", "sqlite"),
         (f"INSERT OR REPLACE INTO audit SELECT 7, {ROW}, previous, 'h' FROM audit WHERE seq = 3", "sqlite"),
+        (f"INSERT OR REPLACE INTO audit SELECT 3, {ROW}, hash, 'h' FROM audit WHERE seq = 6", "sqlite"),
         (f"INSERT INTO audit VALUES (9, {ROW}, 'p', 'h')", "sqlite"),
         ("TRUNCATE audit", "postgresql"),
     ],

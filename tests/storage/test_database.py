@@ -88,6 +88,16 @@ def test_eight_openings_at_once_migrate_once(url: str) -> None:
         one.close()
 
 
+def test_services_in_one_process_may_migrate_their_own_databases_at_once(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        urls = [f"sqlite:///{tmp_path}/{number}.sqlite" for number in range(8)]
+        opened = list(pool.map(lambda url: open_database(url, METADATA, NEW), urls))
+    for one in opened:
+        with one.write() as conn:
+            assert differences(conn, METADATA) == []
+        one.close()
+
+
 def test_two_processes_may_start_on_an_empty_database_at_once(url: str) -> None:
     both = [_start(url, name, "20") for name in ("a", "b")]
     heads = [line for process in both for line in process.communicate(timeout=60)[0].split()]

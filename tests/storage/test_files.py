@@ -124,8 +124,9 @@ def test_only_the_owner_may_look(tmp_path: Path) -> None:
 def test_a_full_disk_keeps_nothing_and_does_not_tell_the_place(
     files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path))
+    def full(handle: int) -> None:
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path))
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(Unavailable, match="No space left") as refusal:

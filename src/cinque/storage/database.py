@@ -148,7 +148,6 @@ def open_database(url: str, metadata: MetaData, migrations: str) -> Database:
                 "The database could not be opened.",
                 remedy="Check that its address names a database of this service and that the server runs.",
             ) from error
-        _check_known(current, known)
         if current != newest:
             with _alembic, db.migrating() as conn:
                 _upgrade(conn, metadata, folder, known)
