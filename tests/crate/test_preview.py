@@ -83,8 +83,8 @@ def test_the_page_says_who_when_by_what_right_and_how_it_ended() -> None:
     seen = Page(preview_html(crate["@graph"], {"outputs/table.csv": 1234, "input1.txt": 1}))
     for said in (
         "Released", "Josiah Carberry", "Brown University", "Investigation of bleeds", "project81 (tre72)",
-        "Agreement 7", "TRE 72", "An engine", "--fast-mode", "1.2 kB", "1 byte", "Disclosure check: passed", "Sign-off", "Approved",
-        "23 November 2026, 10:05:00 UTC to 23 November 2026, 10:10:00 UTC", "CC BY 4.0", "Counts by group",
+        "Agreement 7", "TRE 72", "An engine", "--fast-mode", "1.2 kB", "1 byte", "Disclosure check: passed", "Sign-off",
+        "Approved", "23 November 2026, 10:05:00 UTC to 23 November 2026, 10:10:00 UTC", "CC BY 4.0", "Counts by group",
     ):  # fmt: skip
         assert f"\n{said}\n" in seen.text or f"\n{said} " in seen.text, said
     assert "outputs/table.csv" in seen.links

@@ -1,6 +1,6 @@
 """`ro-crate-preview.html`: a crate as one page for people, self-contained, without script, deterministic.
 
-Everything in a crate is hostile text: the template escapes all of it, links are those of `cinque.crate.view`, and a
+Everything in a crate is hostile text: the template escapes all of it, links are those of `cinque.crate.wording`, and a
 policy in the page forbids scripts, frames, forms and requests even where a browser is fooled.
 """
 

@@ -13,7 +13,9 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text as Rich
 
-from cinque.crate.view import Card, Line, Moment, Section, Text, View, view
+from cinque.crate.timeline import Moment
+from cinque.crate.view import Card, Section, View, view
+from cinque.crate.wording import Line, Text
 
 _TONES = {"good": "green", "bad": "red", "open": "blue"}
 _COLOURS = {"people": "magenta", "projects": "blue", "settings": "cyan", "data": "yellow", "outputs": "bright_magenta"}
