@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from cinque.crate.answer import AnswerInputs, compose_answer
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
 from cinque.crate.gate_record import sign_gate_record
 from cinque.crate.growth import AgreementInForce, organization
@@ -17,10 +18,12 @@ from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign
 from cinque.crate.refusal import compose_refusal
 from cinque.crate.release import ReleaseInputs, compose_release
 from cinque.crate.request import Question, Request, compose_request, read_request
+from cinque.lib.canonical import canonical
 from cinque.lib.ids import Random
 from cinque.model.request import Audience, task_id
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+APPETITE = {"name": "acro-default", "threshold": 10, "zeros": "suppress"}
 
 
 def a_random(seed: str = "seed") -> Random:
@@ -105,7 +108,7 @@ def a_tre(name: str = "north", valid_until: date | None = None) -> ATre:
         enclave_call=ring.public("enclave-call"),
         gate_transport=ring.public("gate-transport"),
         gate_record=ring.public("gate-record"),
-        appetite=hashlib.sha256(b"appetite").hexdigest(),
+        appetite=hashlib.sha256(canonical(APPETITE)).hexdigest(),
         serial=1,
         valid_from=date(2026, 1, 1),
         valid_until=valid_until,
@@ -201,9 +204,6 @@ def some_phases(tre: ATre, request: Request, *, rounds: int = 1, note: str = "")
     )
 
 
-APPETITE = {"name": "acro-default", "threshold": 10, "zeros": "suppress"}
-
-
 def some_outputs(rounds: int = 1, count: int = 42) -> dict[str, bytes]:
     """What left: the partial of each round, and the released whole."""
     partial = json.dumps({"shape": {}, "figures": {"n": count}}).encode()
@@ -260,3 +260,25 @@ def a_refusal(
     return compose_refusal(
         asked, tre.card, signer, task=task, outcome=outcome, code=code, sentence=sentence, now=at, **changes
     )
+
+
+def an_answer(*, key: SigningKey | None = None, result: Any = None, **changes: Any) -> bytes:
+    """The ZIP of an answer over north and south, 42 and 7 people; keywords change the inputs."""
+    person = a_person()
+    inputs: dict[str, Any] = {
+        "request": read_request(a_request()).statement.id,
+        "question": "How many people have diabetes?",
+        "person": person.card,
+        "result": {"n": 49} if result is None else result,
+        "members": {
+            "north": a_release(),
+            "south": a_release(tre=a_tre("south"), outputs=some_outputs(count=7)),
+        },
+    }
+    at = NOW + timedelta(seconds=10)
+    return compose_answer(AnswerInputs(**(inputs | changes)), key or person.key, now=at, random=a_random("answer"))
+
+
+def recompute_sum(analysis: dict[str, Any], parameters: dict[str, Any], history: list[dict[str, Any]]) -> Any:
+    """The combining of the analysis in these crates: a sum of n."""
+    return {"n": sum(released["figures"]["n"] for released in history[0].values())}

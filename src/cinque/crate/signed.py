@@ -5,7 +5,6 @@ Order of writing: metadata, preview, payload manifest, statement and envelope, t
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from cinque.crate.bag import read as read_bag
 from cinque.crate.dsse import Envelope, open_envelope, seal_envelope
 from cinque.crate.graph import METADATA, Graph
 from cinque.crate.keys import SigningKey
+from cinque.crate.preview import preview_html
 from cinque.errors import Refused
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.digest import sha512_hex
@@ -55,7 +55,9 @@ def write_signed(
     """The canonical ZIP of a bag. `payload` without metadata and preview, names without `data/`; `sign` makes the
     envelope from all files that stand before the tag manifest.
     """
-    whole = {**payload, METADATA: graph.to_bytes(), PREVIEW: _preview(graph)}
+    metadata = graph.to_bytes()
+    sizes = {path: len(content) for path, content in payload.items()} | {METADATA: len(metadata)}
+    whole = {**payload, METADATA: metadata, PREVIEW: preview_html(graph, sizes)}
     info = (
         ("External-Identifier", identifier),  # R11-R13
         ("Bagging-Date", now.date().isoformat()),
@@ -117,8 +119,3 @@ def check_listed(files: Mapping[str, bytes], listed: Mapping[str, str]) -> None:
 def altered(code: str, sentence: str) -> Refused:
     """The refusal of bytes that are not those that were signed."""
     return Refused(code, sentence, remedy="Do not use it; fetch it again from its author.")
-
-
-def _preview(graph: Graph) -> bytes:
-    root = graph.root
-    return f"<!doctype html><title>{html.escape(str(root.get('name')))}</title>\n".encode()
