@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from cinque.errors import Refused
+
 CLOSED: Any = {"extra": "forbid", "strict": True}
 
 
@@ -12,7 +14,8 @@ CLOSED: Any = {"extra": "forbid", "strict": True}
 class Appetite:
     """Thresholds count distinct people. `threshold`: a count of fewer than this many people is suppressed (strictly
     fewer: exactly `threshold` may leave). `zeros`: whether a count of nobody is suppressed like a small one (acro's
-    zeros_are_disclosive) or may leave. `name` and `source` say where the numbers come from.
+    zeros_are_disclosive) or may leave. `name` and `source` say where the numbers come from. A threshold of 0 or 1
+    suppresses nothing. Raises Refused for numbers that no rule could carry out.
     """
 
     __pydantic_config__: ClassVar[Any] = CLOSED
@@ -20,3 +23,14 @@ class Appetite:
     source: str = "https://github.com/AI-SDC/ACRO acro/default.yaml: safe_threshold 10, zeros_are_disclosive true"
     threshold: int = 10
     zeros: Literal["suppress", "release"] = "suppress"
+
+    def __post_init__(self) -> None:
+        if self.threshold < 0:
+            raise Refused("appetite-impossible", "A threshold is a number of people, 0 or more.", rule="rule-1")
+        if self.threshold == 2 and self.zeros == "release":
+            raise Refused(
+                "appetite-impossible",
+                "With a threshold of 2 and zeros released, a suppressed count can only be 1: suppressing it says it.",
+                rule="rule-1",
+                remedy="Raise the threshold to 3 or more, or suppress zeros as well.",
+            )

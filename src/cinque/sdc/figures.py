@@ -17,22 +17,25 @@ class Figure:
     """One number (or array) that an analysis would release.
 
     `people`: distinct people behind it (evidence; never leaves by this road). `kind`: `people`, a count of distinct
-    people, whose value is `people`; `other`, any other number, which shares the fate of the people-count named `of`.
+    people, whose value is `people`; `rows`, a count of their rows, whose value is `rows`; `other`, any other number.
+    `rows` and `other` share the fate of the people-count named `of`.
     """
 
     id: str
     statbarn: Statbarn
     people: int
-    kind: Literal["people", "other"] = "people"
+    kind: Literal["people", "rows", "other"] = "people"
     of: str | None = None
+    rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """What an attacker knows to hold between people-counts of one answer.
+    """What an attacker knows to hold between counts (of people or of rows) of one answer.
 
     `sum`: nobody is in two parts, so total = sum of parts. `union`: somebody may be in several, so
-    max(parts) <= total <= sum of parts.
+    max(parts) <= total <= sum of parts. Rows of disjoint groups of rows are a `sum` even where their people are a
+    `union`. That a group has at least as many rows as people is known without being said.
     """
 
     total: str
