@@ -115,6 +115,12 @@ def one(**changes: object) -> bytes:
     return Container((replace(Member(), **changes),)).bytes()  # type: ignore[arg-type]
 
 
+def patched(at: int, new: bytes) -> bytes:
+    """An honest archive of one file with the bytes at one place overwritten; its directory begins at 49."""
+    data = Container().bytes()
+    return data[:at] + new + data[at + len(new) :]
+
+
 def named(*names: str | bytes) -> bytes:
     """An archive of files with these names."""
     raw = [name.encode() if isinstance(name, str) else name for name in names]
@@ -202,6 +208,13 @@ HOSTILE: dict[str, tuple[str, bytes]] = {
         "archive-hidden-bytes",
         Container((Member(), Member(b"bag/b")), count=1).bytes(),
     ),
+    "ghost after the entries counted": (
+        "archive-hidden-bytes",
+        Container((Member(), Member(b"bag/b", ghost=True, offset=0)), count=1).bytes(),
+    ),
+    "comment promised and not there": ("archive-hidden-bytes", Container().bytes()[:-2] + b"\5\0"),
+    "directory larger than there is room": ("archive-truncated", Container(directory_size=9999).bytes()),
+    "directory entry larger than the directory": ("archive-truncated", patched(49 + 32, b"\5")),
     "directory beyond the end": ("archive-truncated", Container(directory_offset=9999).bytes()),
     # bytes that nobody owns
     "leading bytes": ("archive-hidden-bytes", Container(prefix=b"#!/bin/sh\n").bytes()),
@@ -238,6 +251,13 @@ HOSTILE: dict[str, tuple[str, bytes]] = {
         "archive-header-mismatch",
         Container((Member(), Member(b"bag/b", ghost=True, offset=49))).bytes(),
     ),
+    "offset to something like a header in the directory's last bytes": (
+        "archive-header-mismatch",
+        Container(
+            (Member(size=116, packed_size=116), Member(b"bag/b", ghost=True, comment=b"PK\3\4", offset=160))
+        ).bytes(),
+    ),
+    "local extra field that runs into the directory": ("archive-extra", patched(28, b"\xff")),
     "content runs into the next entry": (
         "archive-overlap",
         Container((Member(packed_size=30, size=30), Member(b"bag/b"))).bytes(),

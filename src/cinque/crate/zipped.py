@@ -230,7 +230,7 @@ def _check_local(data: bytes, entry: Entry, directory: int) -> int:
     _, _, flags, method, _, _, *sums, name_length, extra_length = _LOCAL.unpack_from(data, entry.offset)
     extra: int = named + name_length
     begin: int = extra + extra_length
-    if begin > directory or (flags, method, data[named:extra]) != (entry.flags, entry.method, entry.raw):
+    if (flags, method, data[named:extra]) != (entry.flags, entry.method, entry.raw):
         raise differ
     if sums != [entry.crc, entry.packed, entry.size] and not (flags & _DESCRIPTOR and sums == [0, 0, 0]):
         raise differ
