@@ -31,44 +31,6 @@ _WORDS = {
     "Active": ("running", "Running"),
     "Potential": ("waiting", "Waiting"),
 }
-
-
-def view(entities: Iterable[Mapping[str, Any]], sizes: Mapping[str, int]) -> View:
-    """The reading of a crate's entities. `sizes`: bytes of each payload file by its name."""
-    index = Index.of(entities)
-    found = phases(index)
-    stage = stage_of(found)
-    status, tone = _STATUS[stage]
-    failed = [run for run in found.run if state(run) == "Failed"]
-    if failed and stage in ("published", "received") and not any(run.values("result") for run in failed):
-        status, tone = "Ended without an answer", "bad"
-    root = index.root or Node("./", (), {})
-    timeline = _timeline(index, found)
-    return View(
-        title=short(root.text("name")) or "Untitled crate",
-        description=short(root.text("description")),
-        stage=stage,
-        status=status,
-        tone=tone,
-        reason=next((m.sentence for m in timeline if m.verdict == "failed" and m.sentence), ""),
-        facts=_facts(index, root),
-        sections=(
-            Section("people", "Safe people", "Who asked, and who decided?", _people(index, found), "Nobody is named."),
-            Section("projects", "Safe projects", "For what, and by what right?", _projects(index, root, found),
-                    "No project is named."),
-            Section("settings", "Safe settings", "Where, and on what?", _settings(index, root, found),
-                    "No place is named yet."),
-            Section("data", "Safe data", "Which data, and what was asked of them?", _data(index, found, sizes),
-                    "No inputs are named."),
-            Section("outputs", "Safe outputs", "What left, and who checked it?", _outputs(index, found, sizes),
-                    _no_outputs(stage)),
-        ),
-        timeline=timeline,
-        workflow=_workflow(index, root),
-        repeat=_repeat(index, root, found, sizes),
-    )  # fmt: skip
-
-
 _PHASES = {
     "check": "Check",
     "validation": "Validation",

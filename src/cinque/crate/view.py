@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cinque.crate.index import Index, Node, is_absolute, is_local_path, payload_path
-from cinque.crate.stages import Phases, state
-from cinque.crate.timeline import Moment
+from cinque.crate.stages import Phases, phases, stage_of, state
+from cinque.crate.timeline import Moment, timeline
 from cinque.crate.wording import Line, Text, link, named, short, size, when
 
 _MOST = 200  # entries of one list; the rest are counted
@@ -69,6 +69,44 @@ _STATUS = {
     "received": ("Received", "good"),
     "refused": ("Refused", "bad"),
 }
+
+
+def view(entities: Iterable[Mapping[str, Any]], sizes: Mapping[str, int]) -> View:
+    """The reading of a crate's entities. `sizes`: bytes of each payload file by its name."""
+    index = Index.of(entities)
+    found = phases(index)
+    stage = stage_of(found)
+    status, tone = _STATUS[stage]
+    failed = [run for run in found.run if state(run) == "Failed"]
+    if failed and stage in ("published", "received") and not any(run.values("result") for run in failed):
+        status, tone = "Ended without an answer", "bad"
+    root = index.root or Node("./", (), {})
+    moments = timeline(index, found)
+    return View(
+        title=short(root.text("name")) or "Untitled crate",
+        description=short(root.text("description")),
+        stage=stage,
+        status=status,
+        tone=tone,
+        reason=next((m.sentence for m in moments if m.verdict == "failed" and m.sentence), ""),
+        facts=_facts(index, root),
+        sections=(
+            Section("people", "Safe people", "Who asked, and who decided?", _people(index, found), "Nobody is named."),
+            Section("projects", "Safe projects", "For what, and by what right?", _projects(index, root, found),
+                    "No project is named."),
+            Section("settings", "Safe settings", "Where, and on what?", _settings(index, root, found),
+                    "No place is named yet."),
+            Section("data", "Safe data", "Which data, and what was asked of them?", _data(index, found, sizes),
+                    "No inputs are named."),
+            Section("outputs", "Safe outputs", "What left, and who checked it?", _outputs(index, found, sizes),
+                    _no_outputs(stage)),
+        ),
+        timeline=moments,
+        workflow=_workflow(index, root),
+        repeat=_repeat(index, root, found, sizes),
+    )  # fmt: skip
+
+
 # ------------------------------------------------------------------------------------------------------- sections
 
 
