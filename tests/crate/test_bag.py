@@ -128,6 +128,12 @@ BROKEN: dict[str, tuple[dict[str, bytes], str, str, str]] = {
         "R6",
         "bagit.txt",
     ),
+    "two versions": (
+        resealed(**{"bagit.txt": b"bagit-version: 0.97\n" + bag.bagit_txt()}),
+        "bag-declaration",
+        "R6",
+        "bagit.txt",
+    ),
     "declaration that is empty": (resealed(**{"bagit.txt": b""}), "bag-declaration", "R6", "bagit.txt"),
     "no payload manifest": (resealed(**{"manifest-sha512.txt": None}), "bag-no-manifest", "R3", "manifest-sha512.txt"),
     "only another algorithm": (
