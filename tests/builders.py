@@ -11,10 +11,9 @@ from typing import Any
 
 from cinque.crate.answer import AnswerInputs, compose_answer
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
-from cinque.crate.gate_record import sign_gate_record
 from cinque.crate.growth import AgreementInForce, organization
 from cinque.crate.keys import KeyRing, SigningKey
-from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign_off, validation
+from cinque.crate.phases import Phase, Software, check, disclosure, policy, sign_gate_record, sign_off, validation
 from cinque.crate.refusal import compose_refusal
 from cinque.crate.release import ReleaseInputs, compose_release
 from cinque.crate.request import Question, Request, compose_request, read_request

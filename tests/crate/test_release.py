@@ -16,11 +16,10 @@ from rocrate.rocrate import ROCrate
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
 from cinque.crate.check import check as check_profile
-from cinque.crate.gate_record import read_gate_record, sign_gate_record
 from cinque.crate.graph import Graph
 from cinque.crate.growth import PAYLOAD_TYPE
 from cinque.crate.keys import SigningKey
-from cinque.crate.phases import disclosure, retrieval, sign_off
+from cinque.crate.phases import disclosure, read_gate_record, retrieval, sign_gate_record, sign_off
 from cinque.crate.release import read_release, verify_release
 from cinque.crate.request import read_request
 from cinque.crate.signed import STATEMENT, file_digests, seal_statement

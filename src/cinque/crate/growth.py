@@ -12,10 +12,9 @@ from typing import Any, ClassVar, Final, Literal
 from cinque import __version__
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD
 from cinque.crate.cards import TreCard
-from cinque.crate.gate_record import read_gate_record
 from cinque.crate.graph import METADATA, ROOT, Entity, Graph, ref, refs, types
 from cinque.crate.keys import SigningKey
-from cinque.crate.phases import Organization, Phase, Software, publishing
+from cinque.crate.phases import Organization, Phase, Software, publishing, read_gate_record
 from cinque.crate.request import OUTPUTS, Request
 from cinque.crate.signed import STATEMENT, altered, file_digests, seal_statement, write_signed
 from cinque.errors import Refused

@@ -11,7 +11,6 @@ from cinque.crate.archive import Archive
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD, parse_manifest
 from cinque.crate.cards import Members, TreCard, check_valid
 from cinque.crate.dsse import Envelope
-from cinque.crate.gate_record import read_gate_record
 from cinque.crate.graph import METADATA, ROOT, Graph, ref, refs, status_of
 from cinque.crate.growth import (
     GATE_RECORD,
@@ -26,7 +25,7 @@ from cinque.crate.growth import (
     write_release,
 )
 from cinque.crate.keys import SigningKey, key_id
-from cinque.crate.phases import SHP, Instrument, Phase, Software, Status
+from cinque.crate.phases import SHP, Instrument, Phase, Software, Status, read_gate_record
 from cinque.crate.request import OUTPUTS, Request, assembled, check_statement
 from cinque.crate.request import PAYLOAD_TYPE as REQUEST_TYPE
 from cinque.crate.signed import PREVIEW, STATEMENT, altered, check_listed, open_statement, read_signed
