@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from cinque.errors import Refused
-from cinque.expr import Expr, check, check_filter, parse
+from cinque.expr import Column, Expr, Not, check, check_filter, parse
 from cinque.model.datasets import ColumnType
 from tests.expr.trees import COLUMNS, filters
 
@@ -90,6 +90,15 @@ def test_nesting_does_not_multiply_the_work() -> None:
     began = time.process_time()
     assert check(parse(text), TYPES) == "boolean"
     assert time.process_time() - began < 5
+
+
+def test_a_tree_that_was_never_text_has_the_same_limits() -> None:
+    tree: Expr = Column("alive")
+    for _ in range(5000):
+        tree = Not(tree)
+    with pytest.raises(Refused) as refused:
+        check(tree, TYPES)
+    assert refused.value.code == "filter-too-large"
 
 
 @given(filters)

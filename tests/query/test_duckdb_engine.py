@@ -388,6 +388,17 @@ def test_moments_of_the_hard_nist_data(tmp_path: Path, base: float, half: int) -
     assert m2 == pytest.approx(expected_m2, rel=1e-12)
 
 
+@pytest.mark.parametrize("base", [0.0, 90.0, 1e6, 1e12])
+def test_moments_of_sorted_data_far_from_zero(tmp_path: Path, base: float) -> None:
+    """What undoes a running variance: each value pulls the running mean the same way, and its rounding adds up."""
+    draw = random.Random(7)
+    values: list[float | None] = [*sorted(draw.gauss(base, 1) for _ in range(20_000))]
+    mean, m2 = _moments(tmp_path, values)
+    expected_mean, expected_m2 = _exact(values)
+    assert mean == pytest.approx(expected_mean, rel=1e-15, abs=1e-15)
+    assert m2 == pytest.approx(expected_m2, rel=1e-12)
+
+
 def test_moments_of_a_large_ordinary_column(tmp_path: Path) -> None:
     draw = random.Random(5)
     values = [draw.gauss(120, 15) if draw.random() > 0.1 else None for _ in range(100_000)]
@@ -399,17 +410,18 @@ def test_moments_of_a_large_ordinary_column(tmp_path: Path) -> None:
 
 
 def test_groups_far_apart_keep_their_own_moments(tmp_path: Path) -> None:
-    low, high = _smls(0.0, 50), _smls(1e12, 50)
-    alone: list[float | None] = [7.0]
+    draw = random.Random(11)
+    low, high = _smls(0.0, 50), sorted(draw.gauss(1e12, 1) for _ in range(2_000))
     with duckdb.connect() as connection:
-        table = {"x": [*low, *high, *alone], "g": ["F"] * len(low) + ["M"] * len(high) + [None]}
+        table = {"x": [*low, *high, 7.0], "g": ["F"] * len(low) + ["M"] * len(high) + [None]}
         connection.register("t", pa.table(table))
         connection.execute(f"copy (select * from t) to '{tmp_path / 'm.parquet'}'")
     columns = (Column("x", "number"), Column("g", "text", levels=("M", "F")))
     with open_duckdb(a_dataset(Source(file="m.parquet"), None, columns), tmp_path) as source:
         groups = source.aggregate(["x"], ["g"], None)
     assert [g.levels for g in groups] == [("M",), ("F",), (None,)]
-    for group, values in zip(groups, [high, low, alone], strict=True):
+    expected: list[list[float | None]] = [[*high], low, [7.0]]
+    for group, values in zip(groups, expected, strict=True):
         mean, m2 = _exact(values)
         assert group.moments["x"].mean == pytest.approx(mean, rel=1e-15)
         assert group.moments["x"].m2 == pytest.approx(m2, rel=1e-12)
