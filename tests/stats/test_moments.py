@@ -1,0 +1,133 @@
+"""Moments over parts equal moments of the whole."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cinque.stats.moments import NOTHING, Moments, from_released, merge, merge_all, of_values, sd, variance
+
+NIST = Path(scipy.__file__).parent / "stats/tests/data/nist_anova"
+
+
+def _nist(name: str) -> dict[str, list[float]]:
+    """NIST StRD one-way data: treatment and response from line 61."""
+    groups: dict[str, list[float]] = {}
+    for line in (NIST / f"{name}.dat").read_text().splitlines()[60:]:
+        treatment, response = line.split()
+        groups.setdefault(treatment, []).append(float(response))
+    return groups
+
+
+@pytest.mark.parametrize(
+    # Certified F. Responses with 1, 7 and 13 constant leading digits: means are doubles, so digits go with them.
+    ("name", "f", "relative"),
+    [
+        ("SiRstv", 1.18046237440255, 1e-9),
+        ("SmLs01", 21.0, 1e-12), ("SmLs02", 201.0, 1e-12), ("SmLs03", 2001.0, 1e-12),
+        ("SmLs04", 21.0, 1e-8), ("SmLs05", 201.0, 1e-8), ("SmLs06", 2001.0, 1e-8),
+        ("SmLs07", 21.0, 1e-3), ("SmLs08", 201.0, 1e-3), ("SmLs09", 2001.0, 1e-3),
+    ],
+)  # fmt: skip
+def test_nist_analysis_of_variance_from_merged_groups(name: str, f: float, relative: float) -> None:
+    groups = [of_values(values) for values in _nist(name).values()]
+    within = math.fsum(group.m2 for group in groups)
+    whole = merge_all(groups)
+    between = whole.m2 - within
+    found = (between / (len(groups) - 1)) / (within / (whole.n - len(groups)))
+    assert found == pytest.approx(f, rel=relative)
+
+
+numbers = st.floats(-1e6, 1e6).map(lambda x: x + 0.0)
+parts = st.lists(st.lists(numbers, max_size=20), min_size=1, max_size=10)
+
+
+@given(parts)
+def test_parts_merge_to_the_whole(parts: list[list[float]]) -> None:
+    values = [x for part in parts for x in part]
+    merged = merge_all(of_values(part) for part in parts)
+    assert merged.n == len(values)
+    if not values:
+        assert merged == NOTHING
+        return
+    # In exact arithmetic, and to 1e-12 of the data's own size.
+    exact = [Fraction(x) for x in values]
+    mean = sum(exact) / len(exact)
+    m2 = sum((x - mean) ** 2 for x in exact)
+    size = max(map(abs, values))
+    assert abs(merged.mean - float(mean)) <= 1e-12 * size
+    assert abs(merged.m2 - float(m2)) <= 1e-12 * (float(m2) + len(values) * size * size * 1e-3)
+
+
+@pytest.mark.parametrize("parts", range(2, 11))
+def test_any_partition_gives_the_pooled_variance(parts: int) -> None:
+    rng = random.Random(parts)
+    values = [rng.gauss(120, 15) for _ in range(1000)]
+    members = [of_values(values[k::parts]) for k in range(parts)]
+    merged = merge_all(members)
+    assert merged.mean == pytest.approx(statistics.fmean(values), rel=1e-12)
+    assert variance(merged) == pytest.approx(float(np.var(np.array(values), ddof=1)), rel=1e-12)
+    assert sd(merged) == pytest.approx(statistics.stdev(values), rel=1e-12)
+
+
+@given(parts, st.randoms(use_true_random=False))
+def test_any_order_gives_the_same_bits(parts: list[list[float]], order: random.Random) -> None:
+    members = [of_values(part) for part in parts]
+    merged = merge_all(members)
+    order.shuffle(members)
+    again = merge_all(members)
+    assert (again.n, again.mean.hex(), again.m2.hex()) == (merged.n, merged.mean.hex(), merged.m2.hex())
+
+
+@given(st.lists(numbers, min_size=1, max_size=20))
+def test_an_empty_site_changes_nothing(values: list[float]) -> None:
+    site = of_values(values)
+    assert merge(site, NOTHING) == merge(NOTHING, site) == merge_all([NOTHING, site, NOTHING]) == site
+
+
+def test_where_sums_of_squares_lose_every_digit() -> None:
+    # 1e9 + {4, 7, 13, 16}: variance 30. A double holds x^2 = 1e18 to 128.
+    site, other = of_values([1e9 + 4, 1e9 + 7]), of_values([1e9 + 13, 1e9 + 16])
+    assert variance(merge(site, other)) == 30.0
+
+
+@pytest.mark.parametrize("moments", [None, NOTHING, Moments(1, 3.0, 0.0)])
+def test_no_variance_of_fewer_than_two(moments: Moments | None) -> None:
+    assert variance(moments) is None
+    assert sd(moments) is None
+
+
+SUPPRESSED = {"suppressed": True, "at_least": 0, "at_most": 9}
+
+
+@pytest.mark.parametrize(
+    ("figures", "moments"),
+    [
+        ((12, 3, 4.5), Moments(12, 3.0, 4.5)),
+        ((0, None, None), NOTHING),
+        ((SUPPRESSED, 3.0, 4.5), None),
+        ((12, SUPPRESSED, 4.5), None),
+        ((12, 3.0, SUPPRESSED), None),
+        ((12, None, None), None),
+    ],
+)
+def test_what_is_known_only_in_bounds_is_not_guessed(figures: tuple[object, ...], moments: Moments | None) -> None:
+    assert from_released(*figures) == moments
+
+
+@pytest.mark.parametrize(
+    ("n", "mean", "m2"),
+    [(-1, 0.0, 0.0), (3, math.nan, 1.0), (3, 1.0, math.inf), (3, 1.0, -1.0), (1, 1.0, 2.0), (0, 1.0, 0.0)],
+)
+def test_moments_that_no_data_can_have(n: int, mean: float, m2: float) -> None:
+    with pytest.raises(ValueError, match="no data"):
+        Moments(n, mean, m2)
