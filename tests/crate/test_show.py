@@ -55,6 +55,13 @@ def test_markup_and_control_characters_are_not_obeyed() -> None:
     assert "\u202e" not in said
 
 
+def test_an_address_cannot_carry_a_command_to_the_terminal() -> None:
+    crate = examples.published()
+    put("./", license={"@id": "https://a.example/\x1b\\\x1b[2J"})(crate)
+    put("./", identifier="https://a.example/\x1b\\\x1b[2J")(crate)
+    assert "\x1b[2J" not in shown(crate["@graph"], colour=True)
+
+
 @settings(max_examples=75, deadline=None)
 @given(st.lists(entities, max_size=6))
 def test_no_graph_crashes_the_view(graph: list[dict[str, Any]]) -> None:

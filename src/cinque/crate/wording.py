@@ -47,7 +47,7 @@ def safe(target: str) -> str:
     if lowered.startswith(("https://", "http://")):
         return target
     path = payload_path(target)
-    inside = is_local_path(target) and ":" not in target and is_local_path(path)
+    inside = is_local_path(target) and ":" not in target
     if inside and not path.startswith("/") and ".." not in path.split("/") and not _CONTROL.search(path):
         return target
     return ""
