@@ -261,14 +261,14 @@ def a_refusal(
     )
 
 
-def an_answer(*, key: SigningKey | None = None, result: Any = None, **changes: Any) -> bytes:
-    """The ZIP of an answer over north and south, 42 and 7 people; keywords change the inputs."""
+def an_answer(*, key: SigningKey | None = None, empty: bool = False, **changes: Any) -> bytes:
+    """The ZIP of an answer over north and south, 42 and 7 people; keywords change the inputs. `empty`: no result."""
     person = a_person()
     inputs: dict[str, Any] = {
         "request": read_request(a_request()).statement.id,
         "question": "How many people have diabetes?",
         "person": person.card,
-        "result": {"n": 49} if result is None else result,
+        "result": None if empty else {"n": 49},
         "members": {
             "north": a_release(),
             "south": a_release(tre=a_tre("south"), outputs=some_outputs(count=7)),

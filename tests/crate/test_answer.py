@@ -108,12 +108,36 @@ def test_an_answer_of_refusals_alone_records_a_no() -> None:
     assert json.loads(archive.files["data/answer.json"])["over"] == []
 
 
+def test_where_nobody_answered_the_answer_says_so() -> None:
+    missing = (Missing(a_tre().card.id, "offline", "Its gate has not called."),)
+    data = an_answer(result={}, members={}, asked=a_request(), missing=missing)
+    answer = read_answer(data)
+    assert answer.request.statement.analysis == "count"
+    assert answer.files["data/request.zip"] == a_request()
+    assert verify(data, some_members(), recompute_sum).exit_code == 1  # a result that nobody gave
+    found = verify(an_answer(empty=True, members={}, asked=a_request(), missing=missing), some_members(), recompute_sum)
+    assert found.exit_code == 4
+    with pytest.raises(Refused, match="answer-members"):
+        an_answer(asked=a_request(seed="other"))
+    assert verify(an_answer(asked=a_request()), some_members(), recompute_sum).exit_code == 0
+    with pytest.raises(Refused, match="answer-members"):
+        read_answer(resigned(files={"data/request.zip": a_request(seed="other")}))
+
+
+def test_figures_from_which_no_answer_follows_are_no_warning() -> None:
+    def refuse(*_: object) -> object:
+        raise Refused("session-unfinished", "The session did not reach its result.")
+
+    assert verify(ANSWER, some_members(), refuse).exit_code == 1
+
+
 def test_crates_that_do_not_belong_together_are_not_combined() -> None:
     other = a_release(request=a_request(seed="other"), tre=a_tre("south"))
     for members in (
         {"north": a_release(), "south": other},
         {"north": other},
         {"north": a_release(), "again": a_release(outputs=some_outputs(count=1))},
+        {"north": a_refusal(request=None)},
         {},
     ):
         with pytest.raises(Refused, match="answer-members"):

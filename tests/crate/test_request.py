@@ -278,3 +278,11 @@ def test_a_field_that_the_statement_does_not_have_is_refused() -> None:
     files = {**archive.files, STATEMENT: seal_envelope(PAYLOAD_TYPE, canonical(payload), a_person().key)}
     with pytest.raises(Refused, match="malformed"):
         read_request(pack(finish(files), archive.top))
+
+
+def test_a_statement_has_one_form() -> None:
+    archive = unpack(SIGNED)
+    spaced = json.dumps(json.loads(read_request(SIGNED).envelope.payload), indent=1).encode()
+    files = {**archive.files, STATEMENT: seal_envelope(PAYLOAD_TYPE, spaced, a_person().key)}
+    with pytest.raises(Refused, match="statement-not-canonical"):
+        read_request(pack(finish(files), archive.top))

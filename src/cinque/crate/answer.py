@@ -19,6 +19,7 @@ from cinque.crate.growth import Outcome
 from cinque.crate.keys import SigningKey
 from cinque.crate.phases import THE_PROFILE, Person, Receiving, Status
 from cinque.crate.release import ReleasedCrate, read_release
+from cinque.crate.request import Request, read_request
 from cinque.crate.signed import (
     PREVIEW,
     STATEMENT,
@@ -41,6 +42,7 @@ from cinque.model import CLOSED
 
 PAYLOAD_TYPE: Final = "application/vnd.cinque.answer+json"
 ANSWER: Final = "answer.json"
+REQUEST: Final = "request.zip"
 PROCESS_RUN: Final = "https://w3id.org/ro/wfrun/process/0.5"
 
 
@@ -92,7 +94,8 @@ class AnswerStatement:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerInputs:
     """`members`: the TRE's short name -> the ZIP it released, as received; `received`: the same names -> when, if told;
-    `result`: the answer, any JSON value (None when nothing was released); `question`: the text that was asked.
+    `result`: the answer, any JSON value (None when nothing was released); `question`: the text that was asked; `asked`:
+    the request's ZIP, needed where no TRE sent a crate that holds it.
     """
 
     request: str
@@ -100,6 +103,7 @@ class AnswerInputs:
     person: PersonCard
     result: Any
     members: Mapping[str, bytes]
+    asked: bytes | None = None
     missing: tuple[Missing, ...] = ()
     received: Mapping[str, datetime] | None = None
     license: str = "https://spdx.org/licenses/CC-BY-4.0"
@@ -107,7 +111,9 @@ class AnswerInputs:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer whose parts agree. `members`: the crates in it, read; `document`: what `answer.json` holds."""
+    """An answer whose parts agree. `request`: what it answers; `members`: the crates in it, read; `document`: what
+    `answer.json` holds.
+    """
 
     statement: AnswerStatement
     envelope: Envelope
@@ -115,6 +121,7 @@ class Answer:
     files: Mapping[str, bytes]
     graph: Graph
     document: dict[str, Any]
+    request: Request
     members: Mapping[str, ReleasedCrate]
     canonical: bool
 
@@ -132,7 +139,7 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
     is unsound, or when they do not all answer this request.
     """
     crates = {name: _member(data) for name, data in sorted(inputs.members.items())}
-    asked = _the_request(crates, inputs.request)
+    asked = _the_request(crates, inputs.request, inputs.asked)
     members = tuple(
         Member(
             name,
@@ -153,6 +160,8 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
     }
     payload = {member.file: inputs.members[member.name] for member in members}
     payload[ANSWER] = canonical(document)
+    if inputs.asked is not None:
+        payload[REQUEST] = inputs.asked
     id = urn_uuid(random)
     statement = AnswerStatement(
         type="https://w3id.org/cinque/statement/answer",
@@ -180,13 +189,16 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
     )
 
 
-def _the_request(crates: Mapping[str, ReleasedCrate], id: str) -> Any:
+def _the_request(crates: Mapping[str, ReleasedCrate], id: str, asked: bytes | None) -> Request:
     """The request that all crates answer; a TRE that could not read it has none to show."""
     requests = {crate.request.digest: crate.request for crate in crates.values() if crate.request is not None}
+    if asked is not None:
+        request = read_request(_stored(asked))
+        requests[request.digest] = request
     if len(requests) != 1 or any(request.statement.id != id for request in requests.values()):
         raise Refused(
             "answer-members",
-            "An answer needs the crate of at least one TRE, and all of them must answer the same request.",
+            "An answer needs its request, and all crates in it must answer that one.",
             remedy="Combine crates of one question only.",
         )
     tres = [crate.statement.tre for crate in crates.values()]
@@ -202,7 +214,7 @@ def _graph(
     agent = local_id("person", person.id)
     action = "#answer-" + derived_urn(statement.id, "answer").removeprefix("urn:uuid:")
     analysis = fragment("analysis", f"{statement.analysis}-{statement.analysis_version}")
-    files = [member.file for member in statement.members]
+    files = [member.file for member in statement.members] + ([] if inputs.asked is None else [REQUEST])
     employer = inputs.person.affiliation_ror or local_id("organization", inputs.person.affiliation_name)
     over = sum(member.outcome == "released" for member in statement.members)
     graph = Graph(
@@ -248,6 +260,17 @@ def _graph(
             {"@id": ANSWER, "@type": "File", "name": "The answer", "encodingFormat": "application/json"},
         ]
     )
+    if inputs.asked is not None:
+        graph.add(
+            {
+                "@id": REQUEST,
+                "@type": "File",
+                "name": "The request",
+                "encodingFormat": "application/zip",
+                "conformsTo": ref(PROFILE),
+                "identifier": [statement.request, f"sha512:{sha512_hex(inputs.asked)}"],
+            }
+        )
     for member in statement.members:
         for entity in _received(member, crates[member.name]):
             graph.describe(entity)
@@ -296,7 +319,8 @@ def read_answer(data: bytes | Archive) -> Answer:
     if signed.bag.identifier != statement.id:
         raise altered("answer-identifier", "The External-Identifier is not the id that the answer's statement says.")
     payload = signed.bag.payload
-    if payload.keys() != {METADATA, PREVIEW, ANSWER, *(member.file for member in statement.members)}:
+    own = {METADATA, PREVIEW, ANSWER, *(member.file for member in statement.members)}
+    if payload.keys() - {REQUEST} != own:
         raise altered("answer-files", "The answer has other files than its statement has members.")
     crates: dict[str, ReleasedCrate] = {}
     for member in statement.members:
@@ -308,7 +332,7 @@ def read_answer(data: bytes | Archive) -> Answer:
             != (said.tre, said.task, said.outcome, sha512_hex(payload[member.file]))
         ):
             raise altered("answer-member-differs", f"The crate of {member.name} is not the one that was combined.")
-    asked = _the_request(crates, statement.request)
+    asked = _the_request(crates, statement.request, payload.get(REQUEST))
     if asked.digest != statement.request_digest or (
         (asked.statement.analysis, asked.statement.analysis_version, asked.statement.analysis_digest)
         != (statement.analysis, statement.analysis_version, statement.analysis_digest)
@@ -331,14 +355,19 @@ def read_answer(data: bytes | Archive) -> Answer:
         signed.files,
         signed.graph,
         document,
+        asked,
         crates,
         signed.archive.canonical,
     )
 
 
 def _member(data: bytes) -> ReleasedCrate:
-    # Stored as its TRE wrote it, so no larger unpacked: an answer must not unfold without end (R92).
-    return read_release(unpack(data, Limits(total=len(data))))
+    return read_release(_stored(data))
+
+
+def _stored(data: bytes) -> Archive:
+    # Stored as it was written, so no larger unpacked: an answer must not unfold without end (R92).
+    return unpack(data, Limits(total=len(data)))
 
 
 def verify_answer(answer: Answer, card: PersonCard) -> None:

@@ -20,7 +20,7 @@ from cinque.crate.cards import Members
 from cinque.crate.release import ReleasedCrate, read_release, verify_release
 from cinque.crate.request import Request, read_request, verify_request
 from cinque.crate.signed import STATEMENT
-from cinque.errors import CinqueError, NotFound, Refused, Unreadable
+from cinque.errors import CinqueError, Incompatible, NotFound, Refused, Unavailable, Unreadable
 from cinque.lib.canonical import strict_loads
 
 AUTHENTIC, ALTERED, UNREADABLE, UNKNOWN, RECORDS_NO = 0, 1, 2, 3, 4
@@ -56,8 +56,9 @@ def verify(source: Path | bytes, members: Members | None, recompute: Recompute |
     """Verify a request, release, refusal or answer: a ZIP (bytes or a file) or a bag's folder.
 
     `members`: the pinned cards, None where there is no list. `recompute`: from the analysis (name, version, digest),
-    the parameters and the history (a mapping of TRE id -> released partial for every round) to the result, for answers;
-    it may raise CinqueError where it has no such analysis. Raises nothing for what the bytes hold.
+    the parameters and the history (a mapping of TRE id -> released partial for every round) to the result, for answers.
+    Where it has no such analysis it raises NotFound, Unavailable, or a code `analysis-…`, which is a warning here; any
+    other CinqueError means that the answer does not follow. Raises nothing for what the bytes hold.
     """
     try:
         archive = _opened(source)
@@ -115,7 +116,8 @@ def _request(found: Request, members: Members | None, notes: list[Finding]) -> V
         "requester": statement.requester,
         "project": statement.project,
         "dataset": statement.dataset,
-        "analysis": f"{statement.analysis}@{statement.analysis_version} {statement.analysis_digest}",
+        "analysis": f"{statement.analysis}@{statement.analysis_version}",
+        "analysis_digest": statement.analysis_digest,
         "audience": [tre.name for tre in statement.audience],
         "issued": statement.issued,
         "accept_until": statement.accept_until,
@@ -151,7 +153,8 @@ def _answer(found: Answer, members: Members | None, recompute: Recompute | None,
         "id": statement.id,
         "request": statement.request,
         "requester": statement.requester,
-        "analysis": f"{statement.analysis}@{statement.analysis_version} {statement.analysis_digest}",
+        "analysis": f"{statement.analysis}@{statement.analysis_version}",
+        "analysis_digest": statement.analysis_digest,
         "members": {name: release_facts(crate) for name, crate in found.members.items()},
         "missing": {missing.tre: missing.reason for missing in statement.missing},
         "issued": statement.issued,
@@ -160,6 +163,7 @@ def _answer(found: Answer, members: Members | None, recompute: Recompute | None,
     try:
         card = _known(members).person(statement.requester)
         verify_answer(found, card)
+        verify_request(found.request, card)
     except NotFound as error:
         return Verification(UNKNOWN, "answer", "", (_finding(error), *notes), facts)
     unknown = None
@@ -196,10 +200,11 @@ def _recomputed(found: Answer, recompute: Recompute | None, facts: dict[str, Any
         "version": statement.analysis_version,
         "digest": statement.analysis_digest,
     }
-    parameters = next(crate.request.parameters for crate in found.members.values() if crate.request is not None)
     try:
-        again = recompute(analysis, dict(parameters), rounds)
+        again = recompute(analysis, dict(found.request.parameters), rounds)
     except CinqueError as error:
+        if not (isinstance(error, NotFound | Unavailable | Incompatible) or error.code.startswith("analysis-")):
+            raise  # the analysis is here, and says that no answer follows from these figures
         return [Finding("warning", "not-recomputed", f"The answer was not worked out again: {error.sentence}")]
     if not same(found.result, again):
         raise Refused("answer-differs", "The members' released figures do not give this answer.")
