@@ -7,10 +7,9 @@ parsing library, so that the pure packages stay pure.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,9 +18,14 @@ from cinque.errors import Refused
 T = TypeVar("T")
 
 
-@cache  # by class: a handful in a process
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
-    return TypeAdapter(cls)
+_adapters: dict[Any, TypeAdapter[Any]] = {}  # by class: a handful in a process, each costs milliseconds to build
+
+
+def _adapter(cls: Any) -> TypeAdapter[Any]:
+    adapter = _adapters.get(cls)
+    if adapter is None:
+        adapter = _adapters[cls] = TypeAdapter(cls)
+    return adapter
 
 
 def parse(cls: type[T], data: Any, what: str, *, code: str = "malformed") -> T:
@@ -32,16 +36,46 @@ def parse(cls: type[T], data: Any, what: str, *, code: str = "malformed") -> T:
 def parse_json(cls: type[T], data: bytes, what: str, *, code: str = "malformed") -> T:
     """The same from JSON bytes that `strict_loads` has already accepted or that this process wrote itself."""
     try:
-        result: T = _adapter(cast(Hashable, cls)).validate_json(data, strict=True)
+        result: T = _adapter(cls).validate_json(data, strict=True)
     except ValidationError as error:
         places = "; ".join(_place(e) for e in error.errors(include_input=False, include_url=False)[:5])
         raise Refused(code, f"{what} is not in its form: {places}.") from None
     return result
 
 
+def parse_toml(cls: type[T], text: str, what: str, *, code: str = "settings") -> T:
+    """The same from TOML text. Raises Refused(code) with the line of a syntax error."""
+    import tomllib
+
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(code, f"{what} is not TOML: {error}.", remedy="Mend that line.") from None
+    return parse(cls, data, what, code=code)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One place where data is not in its form. `kind`: pydantic's name of what is wrong, e.g. `missing`."""
+
+    place: tuple[str | int, ...]
+    kind: str
+    message: str
+
+
+def faults(cls: Any, data: Any) -> list[Fault]:
+    """Every place where `data` (as for `parse`) is not a `cls`, for who must say where in a file it stands."""
+    try:
+        _adapter(cls).validate_json(json.dumps(data, default=_date), strict=True)
+    except ValidationError as error:
+        found = error.errors(include_input=False, include_url=False)
+        return [Fault(e["loc"], e["type"], e["msg"]) for e in found]
+    return []
+
+
 def dump(value: Any) -> Any:
     """A dataclass (of `cls`) as a JSON value: tuples become lists, dates become text."""
-    return _adapter(cast(Hashable, type(value))).dump_python(value, mode="json")
+    return _adapter(type(value)).dump_python(value, mode="json")
 
 
 def json_schema(cls: Any) -> dict[str, Any]:
