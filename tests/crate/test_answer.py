@@ -215,6 +215,11 @@ def test_an_answer_to_another_question_is_refused(stated: dict[str, Any]) -> Non
         read_answer(resigned(**stated))
 
 
+def test_a_crate_under_another_tres_name_is_said() -> None:
+    found = verify(an_answer(members={"south": a_release()}, result={"n": 42}), some_members(), recompute_sum)
+    assert [finding.code for finding in found.findings] == ["member-name"]
+
+
 def test_only_its_person_signs_it() -> None:
     bob = a_person("Bob Example", "https://orcid.org/0000-0001-5109-3700")
     members = some_members(a_person(), bob, a_tre(), a_tre("south"))

@@ -200,6 +200,13 @@ def test_an_automatic_sign_off_names_software_agreement_and_version() -> None:
     assert "Diabetes counts at version 3" in action["description"]
 
 
+def test_the_engine_and_the_snapshot_that_were_used_are_named() -> None:
+    graph = read_release(a_release(snapshot="s-81")).graph
+    (organized,) = graph.of_type("OrganizeAction")
+    assert graph[organized["instrument"]["@id"]]["name"] == "duckdb"
+    assert graph[organized["object"][0]["@id"]]["value"] == "s-81"
+
+
 def test_each_output_stands_under_the_disclosure_check_of_its_round() -> None:
     graph = read_release(ROUNDS).graph
     by_round = {act["name"]: ids(act["object"]) - {"./"} for act in of_phase(graph, "DisclosureCheck")}
@@ -243,10 +250,6 @@ def test_nothing_of_an_unreadable_request_is_repeated() -> None:
 # ------------------------------------------------------------------------------------ what cannot be composed
 
 
-def composing(**changes: Any) -> None:
-    a_release(**changes)
-
-
 def test_an_output_without_a_completed_disclosure_check_is_not_written() -> None:
     agent = a_software(a_tre())
     failed = disclosure(agent, NOW, refusal=("not_answerable", "This cannot be answered."))
@@ -267,11 +270,6 @@ def test_a_tre_that_was_not_asked_has_no_say() -> None:
     crate = read_release(a_refusal(tre=a_tre("west")))  # it may say no, and repeats nothing
     assert crate.request is None
     verify_release(crate, some_members(a_tre("west")))
-
-
-def test_a_requester_cannot_take_the_name_of_a_step_beforehand() -> None:
-    with pytest.raises(Refused, match="request-reserved"):
-        read_request(a_request(package={}, analysis="count", license="#software-forged"))
 
 
 # ------------------------------------------------------------------------------------ what only the TRE could forge

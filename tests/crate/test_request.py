@@ -156,7 +156,7 @@ def test_somebody_elses_card_does_not_verify_it() -> None:
 
 
 def assess(document: dict[str, Any], **kind: Any) -> None:
-    document["@graph"].append({"@id": "#forged", "@type": "Thing", **kind})
+    document["@graph"].append({"@id": "#forged", "@type": "Thing"} | kind)
 
 
 HOSTILE = {  # what the requester wrote into the graph -> code of the refusal
@@ -202,6 +202,15 @@ HOSTILE = {  # what the requester wrote into the graph -> code of the refusal
         lambda d: entity(d, "CreateAction").update(instrument={"@id": "inputs/"}),
         "request-workflow",
     ),
+    "another person": (
+        lambda d: assess(d, **{"@type": "Person", "@id": "https://orcid.org/0000-0001-5109-3700"}),
+        "request-people",
+    ),
+    "a term of the profile in other words": (
+        lambda d: assess(d, **{"@id": "https://www.iana.org/assignments/named-information#sha-512", "name": "MD5"}),
+        "request-reserved",
+    ),
+    "a phase's name": (lambda d: assess(d, **{"@id": "#software-forged"}), "request-reserved"),
     "a run that is over": (
         lambda d: entity(d, "CreateAction").update(actionStatus="http://schema.org/CompletedActionStatus"),
         "request-action",
@@ -220,6 +229,11 @@ def test_a_graph_that_its_own_requester_made_hostile_is_refused(edit: str) -> No
     with pytest.raises(Refused) as refused:
         read_request(resigned(change))
     assert refused.value.code == code
+
+
+def test_a_request_brings_no_outputs() -> None:
+    with pytest.raises(Refused, match="request-reserved"):
+        read_request(resigned(lambda document: None, extra={"outputs/released.json": b"{}"}))
 
 
 def test_an_unedited_request_signed_again_is_read() -> None:
@@ -253,12 +267,20 @@ def test_thirty_days_of_custody_and_no_more() -> None:
         a_request(accept_until=NOW + timedelta(days=30, seconds=1))
 
 
-@pytest.mark.parametrize("name", ["fetch.txt", "manifest-md5.txt", "notes.txt", "gate.dsse.json"])
-def test_no_tag_file_can_be_added(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("fetch.txt", "fetch-in-signed-crate"),
+        ("manifest-md5.txt", "bag-file-unlisted"),
+        ("notes.txt", "request-tag-files"),
+        ("gate.dsse.json", "request-tag-files"),
+    ],
+)
+def test_no_tag_file_can_be_added(name: str, code: str) -> None:
     archive = unpack(SIGNED)
-    files = finish({**archive.files, name: b""})
-    with pytest.raises(Refused):
-        read_request(pack(files, archive.top))
+    with pytest.raises(Refused) as refused:
+        read_request(pack(finish({**archive.files, name: b""}), archive.top))
+    assert refused.value.code == code
 
 
 def test_a_statement_is_over_one_bag() -> None:

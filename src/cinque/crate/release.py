@@ -11,7 +11,7 @@ from cinque.crate.archive import Archive
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD, parse_manifest
 from cinque.crate.cards import Members, TreCard, check_valid
 from cinque.crate.dsse import Envelope
-from cinque.crate.graph import METADATA, ROOT, Graph, ref, refs, status_of
+from cinque.crate.graph import METADATA, ROOT, Entity, Graph, fragment, ref, refs, status_of
 from cinque.crate.growth import (
     GATE_RECORD,
     KEPT,
@@ -46,7 +46,7 @@ class ReleaseInputs:
     gate's come in `gate_record`. `outputs`: path in the payload (`outputs/rounds/01/partial.json`) -> bytes.
     `engine`: what ran; `appetite`: the published value, whose digest stands in the TRE's card; `statbarns`: of the
     outputs' figures; `publisher`: the software that writes the crate, by default this one. `started`, `ended`: of the
-    run. `license`: of the outputs.
+    run. `snapshot`: the TRE's opaque id of the data that was read. `license`: of the outputs.
     """
 
     request: Request
@@ -63,6 +63,7 @@ class ReleaseInputs:
     publisher: Software | None = None
     gate_record: bytes | None = None
     statbarns: tuple[str, ...] = ()
+    snapshot: str = ""
     license: str = "https://spdx.org/licenses/CC-BY-4.0"
     license_name: str = "Creative Commons Attribution 4.0 International"
 
@@ -103,7 +104,7 @@ def compose_release(inputs: ReleaseInputs, release_key: SigningKey, *, now: date
     for path in inputs.outputs:
         if inputs.statbarns:
             graph[path]["about"] = [ref(_STATBARNS + name) for name in inputs.statbarns]
-    _organize(graph, request, task, inputs.engine, inputs.tre)
+    _organize(graph, request, task, inputs)
     statement = ReleaseStatement(
         type="https://w3id.org/cinque/statement/release",
         version=1,
@@ -136,23 +137,27 @@ def _with_tool(phase: Phase, used: Instrument) -> Phase:
     return replace(phase, instruments=(*phase.instruments, used)) if phase.kind == "disclosure" else phase
 
 
-def _organize(graph: Graph, request: Request, task: str, engine: Software, tre: TreCard) -> None:
-    """R74: which engine ran the workflow, as in Provenance Run Crate."""
+def _organize(graph: Graph, request: Request, task: str, inputs: ReleaseInputs) -> None:
+    """R74: which engine ran the workflow, on which snapshot of the data, as in Provenance Run Crate."""
     id = "#engine-" + derived_urn(task, "engine").removeprefix("urn:uuid:")
-    action = graph[request.action_id]
+    action, engine = graph[request.action_id], inputs.engine
     for entity in engine.to_entities():
-        graph.describe(entity) if entity["@type"] == "Organization" else graph.add(entity)
-    graph.add(
-        {
-            "@id": id,
-            "@type": "OrganizeAction",
-            "name": f"Run of {engine.name} {engine.version}",
-            "agent": ref(tre.id),
-            "instrument": ref(engine.id),
-            "result": ref(request.action_id),
-            **{name: action[name] for name in ("actionStatus", "startTime", "endTime")},
-        }
-    )
+        (graph.describe if entity["@type"] == "Organization" else graph.add)(entity)
+    organized: Entity = {
+        "@id": id,
+        "@type": "OrganizeAction",
+        "name": f"Run of {engine.name} {engine.version}",
+        "agent": ref(inputs.tre.id),
+        "instrument": ref(engine.id),
+        "result": ref(request.action_id),
+        **{name: action[name] for name in ("actionStatus", "startTime", "endTime")},
+    }
+    if inputs.snapshot:
+        snapshot = fragment("snapshot", inputs.snapshot)
+        value = {"name": f"Snapshot of {request.statement.dataset} that was read", "value": inputs.snapshot}
+        graph.add({"@id": snapshot, "@type": "PropertyValue", **value})
+        organized["object"] = [ref(snapshot)]
+    graph.add(organized)
     graph.link(ROOT, "mentions", id)
 
 

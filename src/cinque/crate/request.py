@@ -48,7 +48,9 @@ PARAMETERS: Final = "inputs/parameters.json"
 OUTPUTS: Final = "outputs/"
 # Where an @id of a release may begin: taken beforehand by a requester, it would stop the TRE from recording its step.
 _PHASES: Final = ("bagit", "check", "disclosure", "download", "engine", "signoff", "validate")
-RESERVED: Final = (OUTPUTS, *(f"#{name}-" for name in (*_PHASES, "agreement", "appetite", "reason", "software")))
+_THINGS: Final = ("agreement", "appetite", "reason", "snapshot", "software")
+_TERMS: Final = ("https://www.iana.org/", "https://w3id.org/shp#", "https://www.w3id.org/statbarnsdc#")
+RESERVED: Final = (OUTPUTS, *(f"#{name}-" for name in (*_PHASES, *_THINGS)), *_TERMS)
 _TAGS: Final = frozenset({DECLARATION, BAG_INFO, MANIFEST, TAG_MANIFEST, STATEMENT})
 
 
@@ -367,6 +369,8 @@ def check_graph_agrees(graph: Graph, statement: Statement) -> None:
         == [(tre.id, tre.name) for tre in statement.audience],
         "dataset": [entity.get("value") for entity in datasets] == [statement.dataset],
         "parameters": PARAMETERS in inputs,  # R42
+        # Anybody else described here would keep these words when they sign off or check the request.
+        "people": [person["@id"] for person in graph.of_type("Person")] == [local_id("person", statement.requester)],
     }
     for what, same in agrees.items():
         if not same:

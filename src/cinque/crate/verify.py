@@ -169,11 +169,14 @@ def _answer(found: Answer, members: Members | None, recompute: Recompute | None,
     unknown = None
     for name, crate in found.members.items():
         try:
-            verify_release(crate, _known(members))
+            pinned = verify_release(crate, _known(members))
         except NotFound as error:
             unknown = unknown or Finding("error", error.code, f"The crate of {name}: {error.sentence}")
             continue
         notes += _requester(crate, _known(members))
+        if pinned.name != name:
+            sentence = f"The crate that the answer calls {name} is by {pinned.name}."
+            notes.append(Finding("warning", "member-name", sentence))
         if not crate.canonical:
             notes.append(Finding("note", "repacked", f"The crate of {name} is not the ZIP that its TRE wrote."))
         if crate.kind == "refusal":
