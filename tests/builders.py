@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from hypothesis import strategies as st
+
 from cinque.crate.answer import AnswerInputs, compose_answer
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
 from cinque.crate.growth import AgreementInForce, organization
@@ -23,6 +25,14 @@ from cinque.model.request import Audience, task_id
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 APPETITE = {"name": "acro-default", "threshold": 10, "zeros": "suppress"}
+
+
+_LEAF = st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3) | st.sampled_from(["./", "AssessAction"])
+JSON = st.recursive(  # values that an unkind writer might put into a graph
+    _LEAF | st.builds(lambda value: {"@id": value}, _LEAF),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["@id", "@value", "a"]), inner),
+    max_leaves=4,
+)
 
 
 def a_random(seed: str = "seed") -> Random:

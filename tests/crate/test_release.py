@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,6 +12,8 @@ from typing import Any
 
 import bagit
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rocrate.rocrate import ROCrate
 
 from cinque.crate.archive import pack, unpack, write_folder
@@ -26,6 +29,7 @@ from cinque.crate.signed import STATEMENT, file_digests, seal_statement
 from cinque.errors import NotFound, Refused
 from cinque.model.request import task_id
 from tests.builders import (
+    JSON,
     NOW,
     a_gate_record,
     a_person,
@@ -454,3 +458,15 @@ def test_a_retrieval_is_recorded_when_bytes_were_fetched() -> None:
     assert "additionalType" not in action
     assert action["object"] == [{"@id": "https://workflowhub.eu/workflows/289/ro_crate?version=1"}]
     assert action["result"] == {"@id": "workflow/289/"}
+
+
+@given(st.data())
+def test_whatever_its_own_signer_writes_it_is_read_or_refused(data: st.DataObject) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for _ in range(data.draw(st.integers(1, 3))):
+            entity = data.draw(st.sampled_from(document["@graph"]))
+            if isinstance(entity, dict) and entity:
+                entity[data.draw(st.sampled_from([*entity, "@type", "additionalType", "object"]))] = data.draw(JSON)
+
+    with contextlib.suppress(Refused):
+        read_release(resigned(RELEASE, change))

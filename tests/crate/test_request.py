@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -11,18 +12,32 @@ from typing import Any
 
 import bagit
 import pytest
+from hypothesis import event, given
+from hypothesis import strategies as st
 from rocrate.rocrate import ROCrate
 
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
 from cinque.crate.dsse import seal_envelope
 from cinque.crate.graph import Graph
+from cinque.crate.release import read_release, verify_release
 from cinque.crate.request import PAYLOAD_TYPE, check_statement, expired, read_request, verify_request
 from cinque.crate.signed import STATEMENT, seal_statement
 from cinque.errors import Refused
 from cinque.lib.canonical import canonical
 from cinque.lib.digest import sha512_hex
-from tests.builders import NOW, a_package, a_person, a_question, a_request, a_tre
+from tests.builders import (
+    JSON,
+    NOW,
+    a_package,
+    a_person,
+    a_question,
+    a_refusal,
+    a_release,
+    a_request,
+    a_tre,
+    some_members,
+)
 
 SIGNED = a_request()
 METADATA = "data/ro-crate-metadata.json"
@@ -308,3 +323,21 @@ def test_a_statement_has_one_form() -> None:
     files = {**archive.files, STATEMENT: seal_envelope(PAYLOAD_TYPE, spaced, a_person().key)}
     with pytest.raises(Refused, match="statement-not-canonical"):
         read_request(pack(finish(files), archive.top))
+
+
+@given(st.data())
+def test_whatever_its_own_signer_writes_it_is_read_or_refused(data: st.DataObject) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for _ in range(data.draw(st.integers(1, 2))):
+            entity = data.draw(st.sampled_from(document["@graph"]))
+            entity[data.draw(st.sampled_from([*entity, "hasPart", "additionalType", "object"]))] = data.draw(JSON)
+
+    packet = resigned(change)
+    with contextlib.suppress(Refused):
+        read_request(packet)
+        event("read")
+        for answer in (a_release(request=packet), a_refusal(request=packet)):
+            try:
+                verify_release(read_release(answer), some_members())
+            except Refused as refused:  # what was let in can always be answered
+                pytest.fail(str(refused))

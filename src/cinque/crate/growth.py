@@ -204,6 +204,6 @@ def check_growth(before: Graph, after: Graph, action: str) -> None:
         if {k: v for k, v in entity.items() if k not in free} != {k: v for k, v in now.items() if k not in free}:
             raise altered("growth", "The released metadata changes what the request said.")
     for name in ("mentions", "hasPart"):
-        had = refs(before.root.get(name))
+        had = tuple(dict.fromkeys(refs(before.root.get(name))))
         if refs(after.root.get(name))[: len(had)] != had:
             raise altered("growth", f"The released metadata drops something from the request's `{name}`.")
