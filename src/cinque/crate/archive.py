@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -176,8 +177,8 @@ def _judge_names(entries: list[Entry]) -> str:
     """The one top folder (R15)."""
     files = [e.name for e in entries if not e.folder]
     folders = [e.name for e in entries if e.folder]
-    if len(set(folders)) < len(folders):
-        raise duplicate(next(name for name in folders if folders.count(name) > 1))
+    if twice := [name for name, times in Counter(folders).items() if times > 1]:
+        raise duplicate(twice[0])
     check_apart(files, folders)
     if not files:
         raise empty()
