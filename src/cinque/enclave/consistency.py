@@ -14,6 +14,10 @@ from cinque.model.datasets import Column, Dataset
 ANALYSIS = re.compile(r"(?P<name>[a-z][a-z0-9-]*)(?:@(?P<version>[^\s@]+)(?: (?P<digest>sha256:[0-9a-f]{64}))?)?")
 """How an agreement names an analysis: `name`, `name@version` or `name@version sha256:…`."""
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_SLUG = re.compile(r"[a-z][a-z0-9-]{0,40}")
+_ROR = re.compile(r"https://ror\.org/0[a-hj-km-np-tv-z0-9]{6}[0-9]{2}")
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -50,6 +54,26 @@ def mistakes(declared: Declared) -> Iterator[Mistake]:
         yield from _agreement(declared, agreement)
     for dataset in declared.datasets:
         yield from _dataset(declared.places["dataset", dataset.id], dataset)
+
+
+def tre(entry: Entry, name: str, title: str, ror: str) -> Iterator[Mistake]:
+    """What tre.toml says of the TRE, in the forms that its card will have."""
+    yield from _text(entry, title=title)
+    if not _SLUG.fullmatch(name):
+        said = "`name` must be lower-case letters, digits and -, at most 41 of them, a letter first."
+        yield entry.mistake(said, "It is the short name on the TRE's card.", at=("name",))
+    if ror and not _ROR.fullmatch(ror):
+        yield entry.mistake(
+            "`ror` must be of the form https://ror.org/0….", "Leave it out if there is none.", at=("ror",)
+        )
+
+
+def revoked_analysis(entry: Entry, id: str, analyses: frozenset[str]) -> Iterator[Mistake]:
+    """A revocation that names nothing would revoke nothing."""
+    found = ANALYSIS.fullmatch(id)
+    if not _DIGEST.fullmatch(id) and (found is None or found["name"] not in analyses):
+        remedy = meant(id.partition("@")[0], analyses) or "Write `name`, `name@version` or the digest, `sha256:…`."
+        yield entry.mistake(f"No analysis is named `{id}`.", remedy, at=("id",))
 
 
 def _project(declared: Declared, project: Project) -> Iterator[Mistake]:

@@ -45,7 +45,7 @@ class Entry:
 
 
 class Page:
-    """A file's text. `data`: its values, {} where `mistakes` says that it could not be read."""
+    """A file's text. `data`: its values, {} where it was not `readable`, and `mistakes` says why."""
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
@@ -54,6 +54,7 @@ class Page:
         self._text = ""
         self._index: list[tuple[Place, int]] | None = None
         self._read(content)
+        self.readable = not self.mistakes
 
     def _read(self, content: bytes) -> None:
         if len(content) > MAX_BYTES:
@@ -156,18 +157,18 @@ class Page:
 
 _FORMS = {
     "string": 'is text, in "quotation marks"',
-    "date": "is a date, such as 2026-12-31",
-    "bool": "is true or false",
-    "int": "is a whole number",
-    "float": "is a number",
-    "tuple": "is a list, in [ ]",
-    "dataclass": "is a table of its own",
-    "dict": "is a table of its own",
+    "date": "must be a date, such as 2026-12-31",
+    "bool": "must be true or false",
+    "int": "must be a whole number",
+    "float": "must be a number",
+    "tuple": "must be a list, in [ ]",
+    "dataclass": "must be a table of its own",
+    "dict": "must be a table of its own",
 }
 
 
 def _sentence(message: str) -> str:
-    return message.replace("Input should be", "is").replace("'", "`")
+    return message.replace("Input should be", "must be").replace("'", "`")
 
 
 def near(name: str, known: Iterable[str]) -> str:

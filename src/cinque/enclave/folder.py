@@ -16,128 +16,28 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, Literal, TypeVar
+from typing import Any, Final
 
 from cinque.crate.cards import Members, PersonCard, TreCard, read_card
 from cinque.crate.keys import key_id
 from cinque.enclave import consistency
 from cinque.enclave.declared import Entry, Mistake, Page, near
+from cinque.enclave.say import FolderMistakes, Kind, Revoked, Say, Tre
 from cinque.errors import CinqueError, Refused
 from cinque.lib.digest import sha256_hex
-from cinque.model import CLOSED
 from cinque.model.agreements import Agreement, Person, Project
 from cinque.model.datasets import Column, Dataset, Source
 from cinque.sdc.appetite import Appetite
 from cinque.sdc.presets import appetite_from
 
-T = TypeVar("T")
+__all__ = ["FolderMistakes", "Say", "Watcher", "compose", "digest", "read_files", "read_folder"]
 
 FILES: Final = ("tre.toml", "appetite.toml", "people.toml", "projects.toml", "agreements.toml", "revoked.toml")
 FOLDERS: Final = {"people": ".json", "agreements": ".toml", "datasets": ".toml", "members": ".json"}
-Kind = Literal["person", "project", "agreement", "analysis", "key", "tre"]
-
-
-@dataclass(frozen=True, slots=True)
-class Tre:
-    """tre.toml: who speaks. `name`: short, as on the TRE's card; `contact`: what a refused researcher is told."""
-
-    __pydantic_config__: ClassVar[Any] = CLOSED
-    name: str
-    title: str
-    ror: str = ""
-    contact: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Revoked:
-    """One entry of revoked.toml. It counts from the moment it stands there: `on` and `reason` are for the record.
-    `id` of an analysis: `name`, `name@version` or its digest `sha256:…`; of a key: its thumbprint.
-    """
-
-    __pydantic_config__: ClassVar[Any] = CLOSED
-    what: Kind
-    id: str
-    on: date
-    reason: str
-
-
-class FolderMistakes(Refused):
-    """The folder says nothing that could be relied on. `mistakes`: all of them, in the order of files and lines."""
-
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        count = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-        super().__init__("folder-mistakes", f"The TRE's folder has {count}.", remedy="`cinque tre check` names each.")
-        self.mistakes = mistakes
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """What a TRE says, at one moment. `digest`: SHA-256 (hex) over the sorted `sha256  path` lines of its files, which
-    every sign-off records. `tres`: pinned cards of TREs, without revoked ones. `places`: where each thing was said,
-    by kind and id. `cards`: by person; `signers`: persons by the id of their signing key.
-    """
-
-    digest: str
-    tre: Tre
-    appetite: Appetite
-    people: tuple[Person, ...]
-    projects: tuple[Project, ...]
-    agreements: tuple[Agreement, ...]
-    datasets: tuple[Dataset, ...]
-    tres: Members
-    revoked: tuple[Revoked, ...]
-    cards: Mapping[str, PersonCard]
-    signers: Mapping[str, str]
-    places: Mapping[tuple[str, str], Entry] = field(repr=False, compare=False)
-
-    def person(self, id: str) -> Person:
-        """Raises Refused("unknown-person"), also for the next."""
-        return _found((one for one in self.people if one.id == id), "unknown-person", "This TRE does not know {}.", id)
-
-    def card_of(self, person: str) -> PersonCard:
-        """The card of the person with this id."""
-        card = self.cards.get(person)
-        return _found([card] if card else [], "unknown-person", "This TRE does not know {}.", person)
-
-    def card_by_key(self, key: str) -> PersonCard:
-        """The card of the person whose signing key has this id. Raises Refused("unknown-signer")."""
-        if key in self.signers:
-            return self.cards[self.signers[key]]
-        raise Refused(
-            "unknown-signer",
-            "This was signed with a key that this TRE does not know.",
-            rule="contracts 1",
-            remedy="Send your card to the TRE and let its operator compare the fingerprint by another channel.",
-        )
-
-    def dataset(self, id: str) -> Dataset:
-        """Raises Refused("unknown-dataset")."""
-        return _found((one for one in self.datasets if one.id == id), "unknown-dataset", "There is no dataset {}.", id)
-
-    def opens_for(self, person: str) -> tuple[str, ...]:
-        """The keys to which something may be sealed for this person: none for who is unknown or revoked."""
-        card = self.cards.get(person)
-        if card is None or self.person(person).revoked or self.revoked_key(card):
-            return ()
-        return (card.open,)
-
-    def knows_tre(self, id: str) -> bool:
-        """Whether this TRE's card is pinned, and not revoked."""
-        return any(isinstance(card, TreCard) and card.id == id for card in self.tres.cards)
-
-    def is_revoked(self, what: Kind, *ids: str) -> bool:
-        """Whether revoked.toml names one of these."""
-        return any(one.what == what and one.id in ids for one in self.revoked)
-
-    def revoked_key(self, card: PersonCard) -> bool:
-        """Whether one of the keys on this card is revoked: then none of them is used."""
-        ids = key_id("Ed25519", card.sign), key_id("X25519", card.open), key_id("Ed25519", card.call)
-        return self.is_revoked("key", *ids)
 
 
 def read_folder(path: Path, analyses: frozenset[str]) -> Say:
@@ -190,7 +90,7 @@ class _Reading:
                 self.mistakes.append(Mistake(name, 1, "This file has no meaning here.", remedy))
         tre = self.tre()
         appetite = self.appetite()
-        revoked = tuple(one for one, _ in self.page("revoked.toml").values(Revoked, "revoked", "a revocation"))
+        revoked = tuple(self.revoked())
         gone = {(one.what, one.id) for one in revoked}
         people = self.entries("person", Person, ["people.toml"], gone)
         projects = self.entries("project", Project, ["projects.toml"], gone)
@@ -240,7 +140,7 @@ class _Reading:
         page = self.required("tre.toml", "It says `name` and `title`.")
         tre = page.value(Tre, (), page.data, "the TRE") if page else None
         if page and tre:
-            self.places["tre", tre.name] = page.entry()
+            self.mistakes += consistency.tre(page.entry(), tre.name, tre.title, tre.ror)
         return tre
 
     def appetite(self) -> Appetite | None:
@@ -258,6 +158,13 @@ class _Reading:
             return None
         self.places["appetite", appetite.name] = page.entry()
         return appetite
+
+    def revoked(self) -> Iterator[Revoked]:
+        for index, (one, entry) in enumerate(self.page("revoked.toml").values(Revoked, "revoked", "a revocation")):
+            self.places["revoked", str(index)] = entry
+            if one.what == "analysis":
+                self.mistakes += consistency.revoked_analysis(entry, one.id, self.analyses)
+            yield one
 
     def entries(self, kind: str, cls: type[Any], names: list[str], gone: set[tuple[Kind, str]]) -> Any:
         """The entries of a kind, those of revoked.toml marked revoked; an id stands for one of them."""
@@ -289,7 +196,7 @@ class _Reading:
     def unread(self) -> frozenset[str]:
         """The kinds of which some may stand in a file that is no TOML."""
         kinds = {"people": "person", "projects": "project", "datasets": "dataset"}
-        broken = {name.replace(".", "/").split("/")[0] for name, page in self.pages.items() if not page.data}
+        broken = {name.replace(".", "/").split("/")[0] for name, page in self.pages.items() if not page.readable}
         return frozenset(kind for stem, kind in kinds.items() if stem in broken)
 
     def place(self, kind: str, id: str, entry: Entry) -> bool:
@@ -345,6 +252,7 @@ class _Reading:
                 card = read_card(self.files[name])
                 if not isinstance(card, TreCard):
                     raise Refused("member", "It is not the card of a TRE.")
+                self.places["tre", card.id] = Page(name, b"").entry()
                 if ("tre", card.id) not in gone:
                     Members.of([*good, self.files[name]])
                     good.append(self.files[name])
@@ -354,12 +262,6 @@ class _Reading:
 
 
 _NOUNS = {"person": "a person", "project": "a project", "agreement": "an agreement"}
-
-
-def _found(found: Iterable[T], code: str, sentence: str, id: str) -> T:
-    for one in found:
-        return one
-    raise Refused(code, sentence.format(f"`{id}`"), remedy="Ask the TRE's operator.")
 
 
 # ---------------------------------------------------------------------------------------------------------- watching

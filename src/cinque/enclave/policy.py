@@ -50,14 +50,7 @@ def authorise(say: Say, *, person_key: str, statement: Statement, columns: froze
     if card.id != statement.requester:
         raise Refused("requester-differs", "The request names another person than the one who signed it.")
     person = say.person(card.id)
-    check_person(say, person, card, today)
-    if "researcher" not in person.roles:
-        raise Forbidden(
-            "not-a-researcher",
-            "This person does not have the role of a researcher here.",
-            rule="person.roles",
-            remedy="Ask the TRE's operator.",
-        )
+    check_researcher(say, person, card, today)
     project = check_project(say, statement.project, person, today)
     check_analysis(say, statement)
     agreement = covering(say, project, statement, columns, today)
@@ -65,8 +58,13 @@ def authorise(say: Say, *, person_key: str, statement: Statement, columns: froze
     check_training(person, dataset)
     for column in sorted(columns):
         dataset.dictionary().column(column)  # raises for one that identifies people, whatever the agreement lists
-    releases = agreement.release == "automatic" and dataset.openness in _OPEN
-    return Authority(person, project, agreement, dataset, agreement.sign_off, "automatic" if releases else "person")
+    release: Decider = "automatic" if releases_itself(agreement, dataset) else "person"
+    return Authority(person, project, agreement, dataset, agreement.sign_off, release)
+
+
+def releases_itself(agreement: Agreement, dataset: Dataset) -> bool:
+    """Whether outputs leave without a checker: the agreement says so and the data are synthetic or public."""
+    return agreement.release == "automatic" and dataset.openness in _OPEN
 
 
 def may_decide(say: Say, id: str, role: Role, today: date) -> Person:
@@ -127,6 +125,18 @@ def check_person(say: Say, person: Person, card: PersonCard, today: date) -> Non
             f"This person's training counted until {person.training_until}.",
             rule="person.training_until",
             remedy="Renew the training, and let the TRE's operator enter the new date.",
+        )
+
+
+def check_researcher(say: Say, person: Person, card: PersonCard, today: date) -> None:
+    """The same, and Forbidden("not-a-researcher") for who has other roles only."""
+    check_person(say, person, card, today)
+    if "researcher" not in person.roles:
+        raise Forbidden(
+            "not-a-researcher",
+            "This person does not have the role of a researcher here.",
+            rule="person.roles",
+            remedy="Ask the TRE's operator.",
         )
 
 
