@@ -16,6 +16,7 @@ from rocrate.rocrate import ROCrate
 from cinque.crate.answer import PAYLOAD_TYPE, Missing, history, read_answer, verify_answer
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
+from cinque.crate.check import check as check_profile
 from cinque.crate.keys import SigningKey
 from cinque.crate.signed import STATEMENT, file_digests, seal_statement
 from cinque.crate.verify import verify
@@ -72,6 +73,13 @@ def test_other_peoples_libraries_read_it(data: bytes, tmp_path: Path) -> None:
     crate = ROCrate(str(folder / "data"))
     mentions = {entity.type for entity in crate.root_dataset["mentions"]}
     assert {"CreateAction", "ReceiveAction"} <= mentions
+
+
+@pytest.mark.parametrize("data", [ANSWER, PARTLY], ids=["whole", "partly"])
+def test_it_breaks_no_rule_of_ro_crate(data: bytes) -> None:
+    files = unpack(data).files
+    found = check_profile(files["data/ro-crate-metadata.json"], files=files, profile_id="https://w3id.org/ro/crate/1.2")
+    assert found.findings == ()
 
 
 def test_it_holds_the_crates_unchanged_and_says_what_was_done_with_them() -> None:

@@ -18,6 +18,7 @@ from rocrate.rocrate import ROCrate
 
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
+from cinque.crate.check import check as check_profile
 from cinque.crate.dsse import seal_envelope
 from cinque.crate.graph import Graph
 from cinque.crate.release import read_release, verify_release
@@ -156,6 +157,11 @@ def targets(entity: dict[str, Any]) -> list[str]:
 def test_a_request_meets_the_profile(rule: str) -> None:
     request = read_request(SIGNED)
     assert WRITTEN[rule](request.files, request.graph)
+
+
+def test_a_request_breaks_no_rule_of_the_profile() -> None:
+    files = unpack(SIGNED).files
+    assert check_profile(files[METADATA], files=files, stage="request").findings == ()
 
 
 def test_somebody_elses_card_does_not_verify_it() -> None:
