@@ -1,3 +1,25 @@
 """One question to many Trusted Research Environments, one answer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cinque.client.connection import connect as connect
+    from cinque.federation.local import Federation as Federation
+
 __version__ = "0.1.0"
+__all__ = ["Federation", "__version__", "connect"]
+
+
+def __getattr__(name: str) -> Any:
+    # Looked up when used: `import cinque` and the command line stay light.
+    if name == "Federation":
+        from cinque.federation.local import Federation
+
+        return Federation
+    if name == "connect":
+        from cinque.client.connection import connect
+
+        return connect
+    raise AttributeError(f"cinque has no `{name}`")

@@ -63,7 +63,7 @@ def examine(request: Request, say: Say, now: datetime) -> Custody:
     statement = request.statement
     person_card = say.card_by_key(request.signer)
     verify_request(request, person_card)
-    report = check(request.graph.to_json(), stage="request")
+    report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
     if not report.conforms:
         first = report.findings[0]
         raise Refused("profile", f"The request breaks rule {first.rule}: {first.message}", rule=first.rule)

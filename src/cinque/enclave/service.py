@@ -76,111 +76,6 @@ class Enclave:
         """The TRE's say in force: the last good version of its folder."""
         return self._watcher.current()
 
-    # --- custody ---------------------------------------------------------------------------------------------------
-
-    def take(self, item: Item, blobs: Sequence[bytes]) -> None:
-        """Take what the gate offers: a request, a round, a cancel, a receipt. Durable when it returns."""
-        match item.kind:
-            case "request":
-                self._accept(item, blobs[0] if len(blobs) == 1 else b"")
-            case "round":
-                from cinque.enclave import rounds
-
-                rounds.take(self, item.task, blobs, stopped=str(item.body.get("stopped", "")))
-            case "cancel":
-                self.cancel(item.task, str(item.body.get("cancel", "")))
-            case "receipt":
-                with self.database.write() as conn:
-                    store.keep_receipt(conn, item.id, item.task, str(item.body.get("receipt", "")))
-
-    def _accept(self, item: Item, packet: bytes) -> None:
-        now = self.clock()
-        digest = sha512_hex(packet)
-        with self.database.read() as conn:
-            known = store.find(conn, item.task)
-        if known is not None:
-            self._seen_again(known, digest)
-            return
-        request: Request | None = None
-        gate_record = ""
-        try:
-            request = custody.open_packet(packet, item.task, self.card, now)
-            gate_record = custody.gate_record(str(item.body.get("record", "")), request, item.task, self.card)
-            taken = custody.examine(request, self.say, now)
-        except CinqueError as refusal:
-            self._refuse_custody(item.task, packet, request, gate_record, refusal)
-            return
-        self.files.put(packet)
-        statement = request.statement
-        authority = taken.authority
-        held = authority.sign_off != "automatic"
-        why = held_for_sign_off(authority) if held else {}
-        with self.database.write() as conn:
-            until = datetime.fromisoformat(statement.accept_until) + timedelta(days=1)
-            if not use_once(conn, store.USED, f"nonce/{request.signer}", statement.nonce, until):
-                replay = Refused(
-                    "nonce-used", "Another request of this person used the same nonce.", rule="contracts 1"
-                )
-            else:
-                replay = None
-                record = store.Record(
-                    Task(item.task, statement.id, self.card.id, statement.requester, State.LEASED),
-                    digest,
-                    gate_record,
-                    publish.authority_record(authority, self.say, now),
-                    why,
-                    [],
-                    now.timestamp(),
-                    now.timestamp(),
-                )
-                store.add(conn, record)
-                self._audit(conn, AuditEntry(item.task, "custody", self.card.id, now, f"packet sha512 {digest}"))
-                record = self.step(conn, record, "accept")
-                record = self.step(conn, record, "hold" if held else "sign off", code="agreement" if held else "")
-                if held:
-                    self.report(conn, record)
-        if replay is not None:
-            self._refuse_custody(item.task, packet, request, gate_record, replay)
-        elif held:
-            self.on_outgoing()
-        else:
-            self.on_work(item.task)
-
-    def _seen_again(self, known: store.Record, digest: str) -> None:
-        if known.packet != digest:
-            return  # other bytes under a task that is taken: the gate or the hub is confused or hostile; nothing changes
-        with self.database.write() as conn:
-            relay.resend(conn, self.tables, f"{known.task.id}/")
-        self.on_outgoing()
-        if known.task.state is State.RUNNING:
-            self.on_work(known.task.id)
-
-    def _refuse_custody(
-        self, task_id: str, packet: bytes, request: Request | None, gate_record: str, refusal: CinqueError
-    ) -> None:
-        now = self.clock()
-        task = Task(
-            task_id,
-            request.statement.id if request else "",
-            self.card.id,
-            request.statement.requester if request else "",
-            State.LEASED,
-        )
-        record = store.Record(
-            task, self.files.put(packet), gate_record, {}, why_not(refusal), [], now.timestamp(), now.timestamp()
-        )
-        crate: bytes | None = None
-        # Only somebody the TRE knows gets more than a code: who cannot be identified is told nothing under a seal.
-        if request is not None and self.say.opens_for(request.statement.requester) == request.statement.reply_to:
-            crate = publish.refusal(self, task_id, request, gate_record, "refused", refusal)
-        with self.database.write() as conn:
-            if store.find(conn, task_id) is not None:
-                return
-            store.add(conn, record)
-            record = self.step(conn, record, "refuse", code=refusal.code, evidence=self._filed(crate))
-            self._out(conn, record, request, crate)
-        self._left(task_id)
-
     # --- the life cycle --------------------------------------------------------------------------------------------
 
     def step(
@@ -208,7 +103,7 @@ class Enclave:
             why=record.why if why is None else why,
         )
         store.save(conn, record, after)
-        self._audit(conn, replace(entry, detail=f"{entry.detail} {detail}".strip()))
+        self.audit(conn, replace(entry, detail=f"{entry.detail} {detail}".strip()))
         return after
 
     def end(
@@ -227,7 +122,7 @@ class Enclave:
         the point of no return; for anything else the unreleased outputs are destroyed. Raises Conflict when the task
         had moved since `record` was read.
         """
-        evidence = self._filed(crate)
+        evidence = self.filed(crate)
         code, why = (refusal.code, why_not(refusal)) if refusal else ("", {})
         destroyed: list[str] = []
         with self.database.write() as conn:
@@ -238,10 +133,10 @@ class Enclave:
             record = self.step(conn, record, step, actor=actor, code=code, evidence=evidence, why=why)
             if refusal is not None:
                 destroyed = store.drop_unreleased(conn, record.task.id)
-            self._out(conn, record, request, crate)
+            self.out(conn, record, request, crate)
         for digest in destroyed:
             self.files.delete(digest)
-        self._left(record.task.id)
+        self.left(record.task.id)
 
     def give_up(
         self,
@@ -276,15 +171,16 @@ class Enclave:
         )
         self.end(record, request, crate, step, actor=actor, decision=decision, refusal=refusal)
 
-    def _filed(self, crate: bytes | None) -> str:
+    def filed(self, crate: bytes | None) -> str:
+        """The digest of a crate that was put among the files, or ""."""
         return self.files.put(crate) if crate is not None else ""
 
-    def _left(self, task_id: str) -> None:
+    def left(self, task_id: str) -> None:
         """After the commit: the crate takes its place among the crates on disk, and the way out is awake."""
         self.keep_crate(task_id)
         self.on_outgoing()
 
-    def _out(self, conn: Connection, record: store.Record, request: Request | None, crate: bytes | None) -> None:
+    def out(self, conn: Connection, record: store.Record, request: Request | None, crate: bytes | None) -> None:
         """Send the end of a task upwards: the crate sealed to its person, and the steps nobody was told of."""
         task = record.task
         blob: Blob | None = None
@@ -294,7 +190,7 @@ class Enclave:
             blob = Blob(self.files.put(sealed), len(sealed))
             release = publish.sealed_statement(self, task, "end", blob)
             store.mark_released(conn, task.id, task.round, "end", task.evidence, self.clock().timestamp())
-        self._send(conn, record, "end", blob, release, f"{task.id}/end")
+        self.send(conn, record, "end", blob, release, f"{task.id}/end")
 
     def release_round(self, conn: Connection, record: store.Record, sealed: bytes, digest: str) -> store.Record:
         """Let one round's signed part go, sealed to the members' enclaves and the person."""
@@ -302,14 +198,14 @@ class Enclave:
         blob = Blob(self.files.put(sealed), len(sealed))
         release = publish.sealed_statement(self, task, "round", blob)
         store.mark_released(conn, task.id, task.round, "round", digest, self.clock().timestamp())
-        return self._send(conn, record, "round", blob, release, f"{task.id}/round/{task.round}")
+        return self.send(conn, record, "round", blob, release, f"{task.id}/round/{task.round}")
 
     def report(self, conn: Connection, record: store.Record) -> store.Record:
         """Tell the hub of the steps taken since the last report."""
         mark = sha512_hex(canonical(record.unreported))[:16]
-        return self._send(conn, record, "status", None, None, f"{record.task.id}/status/{mark}")
+        return self.send(conn, record, "status", None, None, f"{record.task.id}/status/{mark}")
 
-    def _send(
+    def send(
         self, conn: Connection, record: store.Record, kind: Any, blob: Blob | None, release: str | None, message_id: str
     ) -> store.Record:
         steps = tuple(Taken(**taken) for taken in record.unreported)
@@ -325,42 +221,24 @@ class Enclave:
         now = self.clock()
         store.keep_decision(conn, record.task.id, what, person, now.timestamp(), envelope)
         detail = f"decision sha512 {sha512_hex(envelope.encode())}"
-        self._audit(conn, AuditEntry(record.task.id, f"decision: {what}", person, now, detail))
+        self.audit(conn, AuditEntry(record.task.id, f"decision: {what}", person, now, detail))
 
-    def report_late(self, older_than: float = 0.25) -> None:
-        """A tick: tell the hub of steps that were not reported with an end soon after."""
+    def report_late(self, older_than: float) -> bool:
+        """A tick: tell the hub of steps whose end has not followed soon. Whether some are still too young to report."""
         now = self.clock().timestamp()
         with self.database.read() as conn:
-            late = store.unreported(conn, now - older_than)
-        if not late:
-            return
-        with self.database.write() as conn:
-            for task_id in late:
-                record = store.get(conn, task_id)
-                if record.unreported:
-                    self.report(conn, record)
-        self.on_outgoing()
+            waiting = store.unreported(conn)
+        late = [task for task, changed in waiting if changed <= now - older_than]
+        if late:
+            with self.database.write() as conn:
+                for task in late:
+                    record = store.get(conn, task)
+                    if record.unreported:
+                        self.report(conn, record)
+            self.on_outgoing()
+        return len(late) < len(waiting)
 
     # --- cancel and time -------------------------------------------------------------------------------------------
-
-    def cancel(self, task_id: str, envelope: str) -> None:
-        """Stop a task on its person's own signature. Committed before the release it wins and destroys the outputs;
-        after it, the release stands.
-        """
-        signed = dsse.open_envelope(envelope.encode(), CANCEL_TYPE)
-        statement = parse(CancelStatement, strict_loads(signed.payload), "A cancel statement")
-        with self.database.read() as conn:
-            record = store.find(conn, task_id)
-        if record is None or store.ended(record):
-            return
-        signed.verify(self.say.card_of(record.task.requester).sign)
-        if statement.request != record.task.request:
-            raise Refused("cancel-other", "The signed cancel is of another request.")
-        self.on_cancelled(task_id)
-        refusal = Refused("cancelled", "The person who asked cancelled the request.")
-        actor = Actor(record.task.requester, Role.RESEARCHER)
-        with contextlib.suppress(Conflict):  # it ended in the meantime: the release stands
-            self.end(record, self.request(record), None, "cancel", actor=actor, refusal=refusal)
 
     def expire(self) -> None:
         """A tick: end what waited for a person longer than the TRE allows."""
@@ -395,20 +273,11 @@ class Enclave:
         """The head of the audit chain."""
         return audit.head(conn, store.AUDIT)
 
-    def _audit(self, conn: Connection, entry: AuditEntry) -> None:
+    def audit(self, conn: Connection, entry: AuditEntry) -> None:
+        """One more link of the audit chain, in the caller's transaction."""
         audit.append(conn, store.AUDIT, entry, random=self.random)
 
 
 def why_not(refusal: CinqueError) -> dict[str, str]:
     """Why a task is held or ended, for `cinque tre explain`."""
     return {"code": refusal.code, "sentence": refusal.sentence, "rule": refusal.rule, "remedy": refusal.remedy}
-
-
-def held_for_sign_off(authority: Authority) -> dict[str, str]:
-    """Why a fitting request waits for a person."""
-    return {
-        "code": "sign-off-by-person",
-        "sentence": f"Agreement `{authority.agreement.id}` fits, and lets a person decide on each request.",
-        "rule": "agreement.sign_off",
-        "remedy": '`cinque tre sign-off TASK` or `cinque tre refuse TASK`; or `sign_off = "automatic"` in the agreement.',
-    }

@@ -173,10 +173,10 @@ def running(conn: Connection) -> list[str]:
     return [row.id for row in conn.execute(chosen)]
 
 
-def unreported(conn: Connection, before: float) -> list[str]:
-    """Tasks with steps that the hub has not been told since `before`."""
-    chosen = select(TASKS.c.id).where(TASKS.c.unreported != "[]", TASKS.c.changed_at <= before)
-    return [row.id for row in conn.execute(chosen)]
+def unreported(conn: Connection) -> list[tuple[str, float]]:
+    """Tasks with steps that the hub has not been told, and when they last moved."""
+    chosen = select(TASKS.c.id, TASKS.c.changed_at).where(TASKS.c.unreported != "[]")
+    return [(row.id, row.changed_at) for row in conn.execute(chosen)]
 
 
 def save(conn: Connection, before: Record, after: Record) -> None:

@@ -137,7 +137,7 @@ class Gate:
             raise Refused("expired", "The last moment to accept this request has passed.", remedy="Compose it anew.")
 
     def _validate(self, request: Request, at: datetime) -> None:
-        report = check(request.graph.to_json(), stage="request")
+        report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
         if not report.conforms:
             first = report.findings[0]
             raise Refused(

@@ -24,10 +24,12 @@ from cinque.errors import Conflict, NotFound
 from cinque.model.lifecycle import FINAL, State, Task
 from cinque.relay.tables import relay_tables
 from cinque.storage.audit import audit_table
+from cinque.storage.nonces import used_table
 
 METADATA = MetaData()
 RELAY = relay_tables(METADATA)
 AUDIT = audit_table(METADATA)
+USED = used_table(METADATA)
 
 PARTIES = Table(
     "parties",

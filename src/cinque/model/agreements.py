@@ -1,4 +1,4 @@
-"""The TRE's say as values: people, projects, agreements (contracts.md section 3). Read from its folder by the enclave."""
+"""The TRE's say as values: people, projects, agreements (contracts.md section 3). The enclave reads its folder."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from cinque.expr import Expr
 from cinque.model.datasets import Dictionary
 
 if TYPE_CHECKING:
-    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)

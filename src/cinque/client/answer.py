@@ -1,0 +1,260 @@
+"""The answer over many TREs: who answered, who did not and why, bounds where something was suppressed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cinque.analyses import registry
+from cinque.analyses.analysis import Released, Result
+from cinque.analyses.work import parameters_of
+from cinque.client.home import RequestFolder
+from cinque.crate.answer import AnswerInputs, Missing, compose_answer, history
+from cinque.crate.cards import PersonCard
+from cinque.crate.keys import SigningKey
+from cinque.crate.release import read_release
+from cinque.crate.request import read_request
+from cinque.errors import Refused
+from cinque.lib.ids import Random
+from cinque.lib.parse import parse
+from cinque.sdc.figures import is_suppressed
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question's answer. `values`: as the analysis defines them (None when no TRE released anything); `exactness`:
+    exact, bounded or rounded; `answered`: names of the TREs pooled over; `pending`: who may still answer.
+    """
+
+    request: str
+    question: str
+    analysis: str
+    parameters: dict[str, Any]
+    values: dict[str, Any] | None
+    exactness: str
+    answered: tuple[str, ...]
+    missing: tuple[Missing, ...]
+    names: dict[str, str]
+    crate: Path
+    crates: dict[str, Path]
+    records: dict[str, Path]
+    pending: tuple[str, ...] = field(default=())
+
+    @property
+    def suppressed(self) -> int:
+        """How many of the TREs' released figures were suppressed."""
+        return 0 if self.values is None else _count(self.values.get("per_tre", self.values))
+
+    @property
+    def per_tre(self) -> dict[str, Any]:
+        """TRE name -> its own values."""
+        return {self.names.get(tre, tre): v for tre, v in (self.values or {}).get("per_tre", {}).items()}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as JSON values, TREs by name."""
+        values = None if self.values is None else {**self.values, "per_tre": self.per_tre}
+        if values is not None and not self.per_tre:
+            values.pop("per_tre")
+        return {
+            "request": self.request,
+            "question": self.question,
+            "analysis": self.analysis,
+            "parameters": self.parameters,
+            "values": values,
+            "exactness": self.exactness,
+            "answered": list(self.answered),
+            "missing": [{"tre": m.tre, "code": m.code, "reason": m.reason} for m in self.missing],
+            "suppressed": self.suppressed,
+            "crates": {name: str(path) for name, path in self.crates.items()},
+            "records": {name: str(path) for name, path in self.records.items()},
+            "answer_crate": str(self.crate),
+        }
+
+    def __rich__(self) -> Any:
+        from cinque.client.view import renderable
+
+        return renderable(self)
+
+    def __repr__(self) -> str:
+        who = f"answered: {', '.join(self.answered) or 'nobody'}"
+        lost = "; ".join(f"{m.tre}: {m.code}" for m in self.missing)
+        return f"<{type(self).__name__} of {self.question}; {who}{'; missing: ' + lost if lost else ''}>"
+
+    def _repr_html_(self) -> str:
+        from cinque.client.view import html
+
+        return html(self)
+
+
+@dataclass(frozen=True, repr=False)
+class CountAnswer(Answer):
+    """`people` and `rows`: numbers, or the suppressed form with bounds."""
+
+    @property
+    def people(self) -> Any:
+        """Distinct people over the TREs that answered (people in two TREs count twice)."""
+        return None if self.values is None else self.values["people"]
+
+    @property
+    def rows(self) -> Any:
+        """Rows."""
+        return None if self.values is None else self.values["rows"]
+
+    @property
+    def n(self) -> Any:
+        """The same as `people`."""
+        return self.people
+
+    def __int__(self) -> int:
+        if isinstance(self.people, int):
+            return self.people
+        raise TypeError("the count is not known exactly: see .people")
+
+
+@dataclass(frozen=True, repr=False)
+class TableAnswer(Answer):
+    """`counts`: levels -> people (a number or the suppressed form)."""
+
+    @property
+    def counts(self) -> dict[tuple[str, ...], Any]:
+        """By tuple of levels, in the order of the factors."""
+        return {tuple(cell["levels"]): cell["people"] for cell in (self.values or {}).get("cells", [])}
+
+    @property
+    def margins(self) -> dict[tuple[str, str], Any]:
+        """By (factor, level)."""
+        return {(m["factor"], m["level"]): m["people"] for m in (self.values or {}).get("margins", [])}
+
+    @property
+    def n(self) -> Any:
+        """People with every factor present."""
+        return (self.values or {}).get("n")
+
+    @property
+    def missing_people(self) -> Any:
+        """People with a row in which a factor is missing."""
+        return (self.values or {}).get("missing")
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """One group of a summary; a number, None (nobody) or the suppressed form each."""
+
+    n: Any
+    missing: Any
+    rows: Any
+    mean: Any
+    variance: Any
+    sd: Any
+    pooled_over: tuple[str, ...]
+
+
+@dataclass(frozen=True, repr=False)
+class SummaryAnswer(Answer):
+    """`answer["x"]` without groups; with groups `answer["level"]` or `answer["a", "b"]`."""
+
+    @property
+    def groups(self) -> dict[tuple[str, ...], GroupSummary]:
+        """By tuple of levels; one, under (), without groups."""
+        return {
+            tuple(g["levels"]): GroupSummary(
+                *(g[name] for name in ("n", "missing", "rows", "mean", "variance", "sd")),
+                tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
+            )
+            for g in (self.values or {}).get("groups", [])
+        }
+
+    def __getitem__(self, key: str | tuple[str, ...]) -> GroupSummary:
+        groups = self.groups
+        if () in groups and key == self.parameters.get("variable"):
+            return groups[()]
+        return groups[(key,) if isinstance(key, str) else key]
+
+
+KINDS: dict[str, type[Answer]] = {"count": CountAnswer, "table": TableAnswer, "summary": SummaryAnswer}
+
+
+def recompute(
+    analysis: Mapping[str, Any], parameters: Mapping[str, Any], rounds: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The result of an analysis from what its members released: the same for whoever works it out.
+
+    `analysis`: name, version, digest. Raises Refused when this installation has not that very analysis, or when the
+    rounds do not end in a result.
+    """
+    from cinque.analyses import package
+
+    chosen = registry.get(str(analysis["name"]))
+    if package.identity(chosen) != analysis["digest"]:
+        raise Refused(
+            "analysis-differs",
+            f"`{chosen.name}` as installed here is not the one that was asked with.",
+            remedy="Install the release of Cinque that the crate names.",
+        )
+    found = [{tre: parse(Released, part, "A released partial") for tre, part in members.items()} for members in rounds]
+    result = chosen.advance(parameters_of(chosen, dict(parameters)), found)
+    if not isinstance(result, Result):
+        raise Refused("session-unfinished", "The session did not reach its result.")
+    return {"values": result.values, "exactness": result.exactness}
+
+
+def compose(
+    folder: RequestFolder,
+    crates: Mapping[str, bytes],
+    missing: tuple[Missing, ...],
+    *,
+    person: PersonCard,
+    key: SigningKey,
+    now: datetime,
+    random: Random,
+) -> Answer:
+    """Work out the answer from the crates received (TRE name -> ZIP), and keep it as a crate of the person's own."""
+    request = read_request(folder.read("request.zip") or b"")
+    statement = request.statement
+    read = {name: read_release(data) for name, data in sorted(crates.items())}
+    released = {name: crate for name, crate in read.items() if crate.kind == "release"}
+    result: dict[str, Any] | None = None
+    if released:
+        analysis = {
+            "name": statement.analysis,
+            "version": statement.analysis_version,
+            "digest": statement.analysis_digest,
+        }
+        result = recompute(analysis, request.parameters, history(read))
+    note = folder.note()
+    inputs = AnswerInputs(
+        request=statement.id,
+        question=note["title"],
+        person=person,
+        result=result,
+        members=dict(crates),
+        missing=missing,
+        received=dict.fromkeys(crates, now),
+    )
+    path = folder.write("answer.zip", compose_answer(inputs, key, now=now, random=random))
+    names = note["tres"]
+    return KINDS.get(statement.analysis, Answer)(
+        request=statement.id,
+        question=note["title"],
+        analysis=statement.analysis,
+        parameters=request.parameters,
+        values=result["values"] if result else None,
+        exactness=result["exactness"] if result else "",
+        answered=tuple(released),
+        missing=missing,
+        names=names,
+        crate=path,
+        crates={name: folder.crate(name) for name in released},
+        records={name: folder.crate(name) for name in read if name not in released},
+    )
+
+
+def _count(value: Any) -> int:
+    if is_suppressed(value):
+        return 1
+    if isinstance(value, Mapping):
+        return sum(map(_count, value.values()))
+    return sum(map(_count, value)) if isinstance(value, list | tuple) else 0

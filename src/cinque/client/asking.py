@@ -1,0 +1,115 @@
+"""`fed.count(…)`, `fed.table(…)`: one method for each analysis of the registry, made from its parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from typing import Any
+
+from cinque.analyses import registry
+from cinque.analyses.analysis import Analysis
+from cinque.client.answer import Answer
+from cinque.client.client import Client, Request
+
+OWN = ("data", "project", "tres", "timeout", "title")
+
+
+class Asking:
+    """What a connection and a local federation have in common. `ask` returns at once; the methods named after analyses
+    wait for the answer.
+    """
+
+    client: Client
+    _timeout: float | None = None
+
+    def ask(
+        self,
+        analysis: str,
+        *,
+        data: str = "",
+        project: str = "",
+        tres: Sequence[str] | None = None,
+        title: str = "",
+        **parameters: Any,
+    ) -> Request:
+        """Ask and return a request that can be waited for, here or in another process on another day."""
+        chosen = registry.get(analysis)
+        return self.client.ask(
+            analysis, arguments(chosen, parameters), dataset=data, project=project, tres=tres, title=title
+        )
+
+    def request(self, request: str) -> Request:
+        """A request asked earlier, by its id."""
+        return self.client.request(request)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.client.close()
+
+    def __getattr__(self, name: str) -> Callable[..., Answer]:
+        if name.startswith("_") or name not in registry.REGISTRY:
+            raise AttributeError(f"{type(self).__name__} has no analysis or attribute `{name}`")
+        return method(self, registry.get(name))
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *registry.names()]
+
+
+def method(asking: Asking, analysis: Analysis[Any]) -> Callable[..., Answer]:
+    """The method of one analysis: positional parameters in the order of its dataclass, then data, project, tres…"""
+    named = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    only = inspect.Parameter.KEYWORD_ONLY
+    own = [inspect.Parameter(f.name, named, default=_default(f)) for f in _fields(analysis)]
+    shared = [inspect.Parameter(name, only, default=None) for name in OWN]
+    signature = inspect.Signature([*own, *shared])
+
+    def ask_and_wait(*args: Any, **kwargs: Any) -> Answer:
+        given = signature.bind(*args, **kwargs).arguments
+        about = {name: given.pop(name) for name in OWN if name in given}
+        request = asking.ask(
+            analysis.name,
+            data=about.get("data") or "",
+            project=about.get("project") or "",
+            tres=about.get("tres"),
+            title=about.get("title") or "",
+            **given,
+        )
+        timeout = about.get("timeout")
+        return request.answer(asking._timeout if timeout is None else timeout)
+
+    ask_and_wait.__name__ = analysis.name
+    ask_and_wait.__doc__ = _doc(analysis)
+    ask_and_wait.__signature__ = signature  # type: ignore[attr-defined]  # what help() and notebooks show
+    return ask_and_wait
+
+
+def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON: a single name where several are meant becomes a list of one, None is left out."""
+    several = {f.name for f in _fields(analysis) if "tuple" in str(f.type)}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            continue
+        if name in several:
+            value = [value] if isinstance(value, str) else list(value)
+        found[name] = value
+    return found
+
+
+def _fields(analysis: Analysis[Any]) -> tuple[Any, ...]:
+    return fields(analysis.parameters)
+
+
+def _default(field: Any) -> Any:
+    return inspect.Parameter.empty if field.default is MISSING else field.default
+
+
+def _doc(analysis: Analysis[Any]) -> str:
+    lines = [f"{analysis.title}.", ""]
+    lines += [f"{f.name}: {f.metadata.get('description', '')}" for f in _fields(analysis)]
+    lines += [
+        "data: the dataset; project: on whose behalf; tres: names of the TREs to ask (default: all pinned);",
+        "timeout: seconds to wait for TREs that have not answered.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,361 @@
+"""Ask many TREs one question, wait, and combine: the researcher's side of the road.
+
+Keys come from the pinned members file, never from the hub. What comes back is opened, verified against the pinned
+cards and kept unchanged; the answer is worked out here by the analysis's own `advance`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from cinque.analyses import package, registry
+from cinque.analyses.work import parameters_of
+from cinque.client.answer import Answer, compose
+from cinque.client.home import ClientHome, RequestFolder
+from cinque.crate import dsse
+from cinque.crate.answer import Missing
+from cinque.crate.cards import Members, PersonCard, TreCard
+from cinque.crate.keys import KeyRing
+from cinque.crate.release import ReleasedCrate, read_release, verify_release
+from cinque.crate.request import Question, compose_request, read_request
+from cinque.errors import CinqueError, NotFound, Refused, Unavailable
+from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.clock import Clock, rfc3339, system_clock
+from cinque.lib.digest import sha512_hex
+from cinque.lib.ids import Random, system_random
+from cinque.lib.parse import dump, parse
+from cinque.model.datasets import Dictionary
+from cinque.model.lifecycle import FINAL, State
+from cinque.model.request import Audience
+from cinque.wire.call import Caller, connect
+from cinque.wire.messages import (
+    CANCEL_TYPE,
+    DESCRIPTION_TYPE,
+    CancelStatement,
+    Description,
+    RequestStatus,
+    TaskStatus,
+    checked,
+)
+from cinque.wire.sealing import unseal
+
+ENDED = frozenset(str(state) for state in FINAL)
+SILENT = 60.0  # seconds after which a TRE whose gate has not called the hub counts as offline
+WAIT = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A TRE of the federation: its pinned card, and what it says may be asked there (None: it said nothing yet)."""
+
+    card: TreCard
+    description: Description | None
+    seen: str | None
+
+
+class Client:
+    """A person's connection to a federation. Everything it learns is kept in the home folder."""
+
+    def __init__(
+        self,
+        home: ClientHome,
+        hub: Caller,
+        ring: KeyRing,
+        *,
+        clock: Clock = system_clock,
+        random: Random = system_random,
+    ) -> None:
+        self.home = home
+        self.card: PersonCard = home.card()
+        self.members: Members = home.members()
+        self.settings = home.settings()
+        self._hub = hub
+        self._ring = ring
+        self._clock = clock
+        self._random = random
+        self._known: dict[str, Known] = {}
+
+    @staticmethod
+    def open(home: ClientHome, passphrase: bytes | None = None, hub_url: str = "") -> Client:
+        """The client of a home folder, over HTTP."""
+        ring = home.ring(passphrase)
+        return Client(home, connect(hub_url or home.settings().hub, ring.sign("call")), ring)
+
+    def close(self) -> None:
+        """Drop the connection."""
+        self._hub.close()
+
+    # --- who is there ----------------------------------------------------------------------------------------------
+
+    def tres(self, *, refresh: bool = False) -> dict[str, Known]:
+        """Name -> what is known of each enrolled TRE whose card is pinned. A description counts only when that card's
+        release key signed it.
+        """
+        if refresh or not self._known:
+            for entry in self._hub.call("GET", "/tres").json():
+                try:
+                    card = self.members.tre(entry["id"])
+                except NotFound:
+                    continue  # not pinned here: never asked
+                self._known[card.name] = Known(card, _description(card, entry.get("description")), entry.get("seen"))
+        return dict(sorted(self._known.items()))
+
+    def dictionary(self, dataset: str, tres: Sequence[str] | None = None) -> dict[str, Dictionary]:
+        """TRE name -> dictionary of a dataset, of those that have it."""
+        found: dict[str, Dictionary] = {}
+        for name, known in self.tres().items():
+            if known.description is not None and (tres is None or name in tres):
+                found |= {name: d for d in known.description.datasets if d.dataset == dataset}
+        return found
+
+    # --- asking ----------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        analysis: str,
+        parameters: Mapping[str, Any],
+        *,
+        dataset: str = "",
+        project: str = "",
+        tres: Sequence[str] | None = None,
+        title: str = "",
+        accept_for: timedelta = timedelta(days=7),
+    ) -> Request:
+        """Sign a question and hand it to the hub. Raises Refused, before anything is sent, for an unknown TRE, analysis,
+        column or a filter that does not fit any dictionary known.
+        """
+        chosen = registry.get(analysis)
+        given = {name: value for name, value in parameters.items() if value is not None}
+        typed = parameters_of(chosen, given)
+        dataset = dataset or self.settings.dataset
+        project = project or self.settings.project
+        if not dataset or not project:
+            what = "dataset" if not dataset else "project"
+            raise Refused(
+                f"no-{what}", f"The question names no {what}.", remedy=f"Name it, or set `{what}` in client.toml."
+            )
+        audience = self._audience(tres)
+        dictionaries = self.dictionary(dataset, [a.name for a in audience])
+        for dictionary in dictionaries.values():
+            chosen.check(typed, dictionary)
+        now = self._clock()
+        text = title or question_text(analysis, given, dataset)
+        question = Question(
+            title=text,
+            description=f"{chosen.title}. Dataset `{dataset}`, project `{project}`.",
+            requester=self.card,
+            project_id=project,
+            project_name=project,
+            dataset=dataset,
+            analysis=chosen.name,
+            analysis_version=chosen.version,
+            analysis_digest=package.identity(chosen),
+            package=package.package(chosen),
+            parameters=given,
+            audience=audience,
+            accept_until=now + accept_for,
+            reply_to=(self.card.open,),
+            max_rounds=chosen.rounds,
+        )
+        packet = compose_request(question, self._ring.sign("sign"), now=now, random=self._random)
+        read = read_request(packet)
+        folder = self.home.new_request(read.statement.id)
+        note = {
+            "title": text,
+            "analysis": chosen.name,
+            "dataset": dataset,
+            "project": project,
+            "asked": rfc3339(now),
+            "tres": {a.id: a.name for a in audience},
+        }
+        folder.write("question.json", canonical(note))
+        folder.write("request.zip", packet)
+        return self._submit(folder, packet)
+
+    def _submit(self, folder: RequestFolder, packet: bytes) -> Request:
+        headers = {"Idempotency-Key": sha512_hex(packet)[:64]}
+        receipt = self._hub.call("POST", "/requests", body=packet, content_type="application/zip", headers=headers).body
+        folder.write("receipt.json", receipt)
+        return Request(self, folder)
+
+    def _audience(self, tres: Sequence[str] | None) -> tuple[Audience, ...]:
+        known = self.tres()
+        names = list(known) if tres is None else list(dict.fromkeys(tres))
+        if not names:
+            raise Refused(
+                "no-tres",
+                "No TRE is enrolled whose card is pinned here.",
+                remedy="Pin cards: `cinque connect --members FILE`.",
+            )
+        for name in names:
+            if name not in known:
+                self.members.tre_by_name(name)  # NotFound says how to pin a card
+                raise Refused("tre-not-enrolled", f"`{name}` is not enrolled at this hub.")
+        return tuple(Audience(known[name].card.id, name) for name in names)
+
+    def request(self, request: str) -> Request:
+        """A request asked earlier, by this or another process, on this or another day."""
+        return Request(self, self.home.request(request))
+
+    # --- what comes back -------------------------------------------------------------------------------------------
+
+    def status(self, request: str, *, newer_than: int = 0, wait: float = 0.0) -> RequestStatus | None:
+        """How a request stands, as the hub was told; None when nothing is newer."""
+        path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}"
+        reply = self._hub.call("GET", path, timeout=wait + 15)
+        return parse(RequestStatus, reply.json(), "A request's status") if reply.status != 204 else None
+
+    def fetch(self, folder: RequestFolder, task: TaskStatus, name: str) -> ReleasedCrate | None:
+        """The crate that ended a task: opened, verified against the pinned card, kept unchanged. None when none came."""
+        place = folder.crate(name)
+        if place.exists():
+            return self._checked(place.read_bytes(), folder, task)
+        for digest in task.results:
+            sealed = checked(self._hub.call("GET", f"/results/{digest}", timeout=120).body, digest)
+            data = unseal(sealed, self._ring.open("open"), folder.id.encode())
+            crate = self._checked(data, folder, task)
+            folder.write(f"crates/{name}.zip", data)
+            return crate
+        return None
+
+    def _checked(self, data: bytes, folder: RequestFolder, task: TaskStatus) -> ReleasedCrate:
+        crate = read_release(data)
+        verify_release(crate, self.members)
+        packet = folder.read("request.zip") or b""
+        if crate.statement.tre != task.tre or crate.statement.request_digest != read_request(packet).digest:
+            raise Refused("answers-another", "A crate came back that answers another question, or is another TRE's.")
+        return crate
+
+    def compose(self, folder: RequestFolder, crates: Mapping[str, bytes], missing: tuple[Missing, ...]) -> Answer:
+        """The answer from what was received, kept as a crate of the person's own."""
+        return compose(
+            folder,
+            crates,
+            missing,
+            person=self.card,
+            key=self._ring.sign("sign"),
+            now=self._clock(),
+            random=self._random,
+        )
+
+    def cancel(self, request: str) -> RequestStatus:
+        """Stop a request, with the person's own signature: a hub alone cannot."""
+        statement = CancelStatement(CANCEL_TYPE, 1, request, rfc3339(self._clock()))
+        envelope = dsse.seal_envelope(CANCEL_TYPE, canonical(dump(statement)), self._ring.sign("sign"))
+        reply = self._hub.call("POST", f"/requests/{request}/cancel", body=envelope)
+        return parse(RequestStatus, reply.json(), "A request's status")
+
+    def now(self) -> datetime:
+        """The client's clock."""
+        return self._clock()
+
+
+class Request:
+    """A question that was asked: wait for it, look at it, cancel it; `id` picks it up again another day."""
+
+    def __init__(self, client: Client, folder: RequestFolder) -> None:
+        self._client = client
+        self.folder = folder
+        self._status: RequestStatus | None = None
+
+    @property
+    def id(self) -> str:
+        """The request's id, a urn:uuid."""
+        return self.folder.id
+
+    def status(self) -> RequestStatus:
+        """How it stands now."""
+        found = self._client.status(self.id)
+        self._status = found or self._status
+        if self._status is None:
+            raise Unavailable("no-status", "The hub gives no status.")
+        return self._status
+
+    def cancel(self) -> RequestStatus:
+        """Stop it where nothing has been released yet."""
+        self._status = self._client.cancel(self.id)
+        return self._status
+
+    def wait(
+        self, timeout: float | None = None, *, progress: Callable[[RequestStatus], None] | None = None
+    ) -> RequestStatus:
+        """Until every task has ended, or waits for a person, or `timeout` seconds have passed. The hub's long-poll
+        wakes it; there is no fixed sleep.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        status = self.status()
+        while True:
+            if progress is not None:
+                progress(status)
+            left = WAIT if deadline is None else deadline - time.monotonic()
+            if all(task.state in ENDED for task in status.tasks) or left <= 0:
+                return status
+            found = self._client.status(self.id, newer_than=status.version, wait=max(0.05, min(WAIT, left)))
+            status = found or status
+            self._status = status
+
+    def answer(self, timeout: float | None = None, **wait: Any) -> Answer:
+        """The answer over all TREs that released, after waiting at most `timeout` seconds for those that have not; it
+        says who is missing and why. May be read again when more have answered.
+        """
+        status = self.wait(timeout, **wait)
+        names = self.folder.note()["tres"]
+        crates: dict[str, bytes] = {}
+        missing: list[Missing] = []
+        for task in status.tasks:
+            name = names[task.tre]
+            try:
+                crate = self._client.fetch(self.folder, task, name)
+            except CinqueError as error:
+                missing.append(Missing(name, error.code, error.sentence))
+                continue
+            if crate is not None:
+                crates[name] = self.folder.crate(name).read_bytes()
+            if crate is None or crate.kind == "refusal":
+                missing.append(self._why_missing(name, task, crate))
+        answer = self._client.compose(self.folder, crates, tuple(missing))
+        return replace(answer, pending=tuple(names[t.tre] for t in status.tasks if t.state not in ENDED))
+
+    def _why_missing(self, name: str, task: TaskStatus, crate: ReleasedCrate | None) -> Missing:
+        if crate is not None:
+            return Missing(name, crate.statement.reason or crate.statement.outcome, crate.statement.sentence)
+        state = State(task.state)
+        if state in (State.OFFERED, State.LEASED) and self._silent(task):
+            return Missing(name, "offline", "The TRE has not called the hub since the question was asked.")
+        if state in FINAL:
+            code = task.code or str(state)
+            return Missing(
+                name, code, f"The hub reports that the task is {state} ({code}); no signed word came with it."
+            )
+        return Missing(name, str(state).replace(" ", "-"), f"No answer yet: the task is {state}.")
+
+    def _silent(self, task: TaskStatus) -> bool:
+        if task.seen is None:
+            return True
+        return (self._client.now() - datetime.fromisoformat(task.seen)).total_seconds() > SILENT
+
+
+def question_text(analysis: str, parameters: Mapping[str, Any], dataset: str) -> str:
+    """The question in one line, for titles and lists."""
+    parts = [f"{name}={_plain(value)}" for name, value in parameters.items()]
+    return f"{analysis}({', '.join(parts)}) of {dataset}"
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _description(card: TreCard, envelope: str | None) -> Description | None:
+    if not envelope:
+        return None
+    try:
+        signed = dsse.open_envelope(envelope.encode(), DESCRIPTION_TYPE)
+        signed.verify(card.release)
+        found = parse(Description, strict_loads(signed.payload), "A TRE's description")
+    except Refused:
+        return None
+    return found if found.tre == card.id else None
