@@ -155,6 +155,28 @@ def test_an_answer_all_of_small_counts_says_so_of_every_figure() -> None:
     assert set(found.values()) == {Bounds(0, 9)}
 
 
+def test_where_zeros_are_released_a_small_total_is_not_narrowed_by_its_parts() -> None:
+    # Saying that neither part is zero would say that the total is at least 2.
+    figures = counts({"all": 5, "a": 3, "b": 2}, [Relation("all", ("a", "b"))])
+    assert set(judge(figures, RELEASING).suppressed.values()) == {Bounds(0, 9)}
+
+
+def test_what_protects_sums_is_not_taken_for_what_is_known_of_people() -> None:
+    # The overlap of the groups, 37 here, is nobody's to know: of people only the union's own bounds hold.
+    people = {"all": 120, "a": 7, "b": 100, "c": 50}
+    figures = Figures(
+        (
+            *(Figure(k, "Frequencies", v) for k, v in people.items()),
+            *(Figure(f"sum {k}", "LinearAggregations", v, "other", k) for k, v in people.items()),
+        ),
+        (Relation("all", ("a", "b", "c"), "union"),),
+    )
+    unknown = Bounds(None, None)
+    assert judge(figures, TEN).suppressed == {
+        "a": Bounds(0, 120), "c": Bounds(0, 120), "sum a": unknown, "sum c": unknown,
+    }  # fmt: skip
+
+
 def test_primary_and_secondary_look_alike_in_rules_and_words() -> None:
     alone = judge(counts({"a": 3, "b": 50}), TEN)
     with_another = judge(counts({"a": 3, "b": 50, "all": 53}, [Relation("all", ("a", "b"))]), TEN)

@@ -17,6 +17,7 @@ PEOPLE = [[2, 18], [19, 14], [10, 12], [14, 11]]
 SUMS = [[20, 178], [204, 140], [106, 118], [152, 366]]
 # sdcTable's test of the simple heuristic: rows w, x, y, z and columns a, b, c, d.
 SQUARE = [[30, 47, 64, 89], [90, 124, 5, 31], [92, 100, 59, 85], [800, 991, 651, 685]]
+CROWDED = [[8, 36, 54], [51, 48, 4], [16, 7, 31]]
 SQUARE_PRIMARY = {"0.0", "0.1", "0.2", "1.0", "1.2", "2.1", "2.3", "3.1", "3.3"}
 
 
@@ -157,3 +158,27 @@ def test_the_enumerating_attacker_agrees_with_the_published_intervals() -> None:
     figures: Figures = table(PEOPLE)
     pattern = {k: Bounds(None, None) for k in ("0.0", "0.1", "2.0", "2.1")}
     assert hull(figures, pattern, 110)["0.0"] == (0, 12)
+
+
+@pytest.mark.parametrize("choice", ["both choose nothing more", "one chooses what is of no use"])
+def test_whatever_chooses_the_audit_decides(monkeypatch: pytest.MonkeyPatch, choice: str) -> None:
+    system = _system(PEOPLE)
+    primary = system.names.index("0.0")
+    best = protect(system, {primary: (2, 7)})
+    if choice == "both choose nothing more":
+        monkeypatch.setattr("cinque.sdc.protect.cheapest", lambda *_: frozenset())
+        monkeypatch.setattr("cinque.sdc.protect._grow", lambda _, start, *__: start)
+        assert len(protect(system, {primary: (2, 7)})) == len(system.values)
+    else:
+        idle = system.names.index("t.t")
+        monkeypatch.setattr("cinque.sdc.protect.cheapest", lambda *_: best - {primary} | {idle})
+        assert protect(system, {primary: (2, 7)}) == best
+
+
+def test_the_heuristic_takes_back_what_it_suppressed_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    system = _system(CROWDED)
+    needs = {i: (v, 9 - v) for i, v in enumerate(system.values) if v < 10}
+    monkeypatch.setattr("cinque.sdc.protect.EXACT", 0)
+    fewer = protect(system, needs)
+    monkeypatch.setattr("cinque.sdc.protect.PRUNING", -1)
+    assert fewer < protect(system, needs)

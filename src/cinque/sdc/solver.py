@@ -6,7 +6,7 @@ Many small programmes are solved as the blocks of one, because starting the solv
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,8 +75,8 @@ def whole(
 
 
 def bounded_above(system: System, hidden: Collection[int], ceiling: int | None) -> frozenset[int]:
-    """Suppressed counts that cannot grow for ever. First by rows alone, then the rest by one linear programme over the
-    directions in which the system never ends.
+    """Suppressed counts that cannot grow for ever, row by row: a total of bounded parts, a part of a bounded total.
+    Tables, nested groups and unions need no more; elsewhere a count may be left out, and no bound is then claimed.
     """
     local = _Local(system, hidden, ceiling, 0, False)
     known = {i for i in local.ids if ceiling is not None and system.people[i]}
@@ -90,8 +90,6 @@ def bounded_above(system: System, hidden: Collection[int], ceiling: int | None) 
                 if falling and known.issuperset(rising):
                     known.update(falling)
                     grown = True
-    if len(known) < len(local.ids):
-        known.update(local.endless(known))
     return frozenset(known)
 
 
@@ -258,29 +256,6 @@ class _Local:
                 return []
             raise ArithmeticError(f"linear programme: {found.message}")
         return [list(map(float, found.x[k * n : (k + 1) * n])) for k in range(len(goals))]
-
-    def endless(self, known: Collection[int]) -> Iterator[int]:
-        """Those of the other counts that no endless direction moves: in the cone of directions (the rows without
-        their slack) the sum of min(direction, 1) is greatest where every count that can move does.
-        """
-        import numpy as np
-        from scipy.optimize import Bounds, LinearConstraint, milp
-        from scipy.sparse import bmat, identity
-
-        n = len(self.ids)
-        matrix, _, upper = self.matrix()
-        both = bmat([[matrix, None], [identity(n), -identity(n)]], format="csc")
-        high = np.array([0.0 if i in known else np.inf for i in self.ids])
-        found = milp(
-            np.concatenate([np.zeros(n), -np.ones(n)]),
-            constraints=LinearConstraint(both, np.zeros(both.shape[0]), np.concatenate([upper, np.full(n, np.inf)])),
-            bounds=Bounds(np.zeros(2 * n), np.concatenate([high, np.ones(n)])),
-        )
-        if found.status != 0:
-            raise ArithmeticError(f"linear programme: {found.message}")
-        for i in self.ids:
-            if i not in known and found.x[n + self.place[i]] < 0.5:
-                yield i
 
 
 def _spread(system: System, hidden: Collection[int], vector: Sequence[float]) -> Change:
