@@ -8,12 +8,13 @@ import sys
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cinque.analyses import count, registry, summary, table
-from cinque.analyses.analysis import Partial, apply
+from cinque.analyses.analysis import Partial, Step, apply
 from cinque.analyses.work import parameters_of, released_bytes, work
 from cinque.lib.canonical import strict_loads
 from cinque.sdc.figures import Bounds, Figure, Figures, Judgement
@@ -40,7 +41,7 @@ def some_rows(seed: int, size: int) -> list[Row]:
         {
             "person": f"p{chance.randrange(size)}",
             "sex": chance.choice(["F", "M", None]),
-            "drug": chance.choice(["celecoxib", "diclofenac", "none"]),
+            "drug": chance.choice(["celecoxib", "diclofenac", "none", None]),
             "smokes": chance.choice([True, False]),
             "x": chance.uniform(0, 100),
             "visits": chance.randrange(10),
@@ -146,6 +147,69 @@ def test_rows_that_are_people_do_not_give_a_small_group_away() -> None:
     assert judgement.suppressed['rows:["F"]'] == judgement.suppressed['n:["F"]'] == Bounds(0, 9)
     assert judgement.suppressed['mean:["F"]'] == judgement.suppressed['m2:["F"]'] == Bounds(None, None)
     assert released.shape["levels"] == {"sex": ["F", "M"]}
+
+
+@pytest.mark.parametrize(("present", "missing", "leaves"), [(4, 30, False), (30, 4, True)])
+def test_a_mean_shares_the_fate_of_those_who_have_a_value(present: int, missing: int, leaves: bool) -> None:
+    rows: list[Row] = [{"x": i} for i in range(present)] + [{"x": None}] * missing
+    parameters = summary.Summary("x")
+    with a_source(rows) as source:
+        _, judgement, _ = work(summary.ANALYSIS, source, parameters, summary.ANALYSIS.first(parameters), TEN)
+    assert judgement.suppressed.keys() == ({"missing:[]"} if leaves else {"n:[]", "rows:[]", "mean:[]", "m2:[]"})
+
+
+SUBTRACTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("count", {}),
+    ("table", {"factors": ["drug"]}),
+    ("table", {"factors": ["sex", "drug"]}),
+    ("summary", {"variable": "x"}),
+    ("summary", {"variable": "x", "by": ["sex"]}),
+    ("median-interval", {"variable": "x", "low": 0.0, "high": 90.0}),
+]
+
+
+@pytest.mark.parametrize("unit", [None, "person"])
+@pytest.mark.parametrize(("name", "asked"), SUBTRACTIONS)
+def test_every_subtraction_that_always_works_is_declared(name: str, asked: dict[str, Any], unit: str | None) -> None:
+    """Linear identities that hold between the counts of an answer in all of many populations, found without knowing the
+    analysis, are those that its sums imply: an attacker knows none that disclosure control does not.
+    """
+    if name == "median-interval" and unit is not None:
+        return
+    analysis = EVERY[name]
+    parameters = parameters_of(analysis, asked)
+    populations, counts, declared = [], [], Figures(())
+    for seed in range(20):
+        rows = [{**row, "x": row["x"] if i % 3 else None} for i, row in enumerate(some_rows(seed, 150 + seed))]
+        with a_source(rows, unit=unit) as source:
+            partial = analysis.partial(source, parameters, analysis.first(parameters))
+        declared = analysis.figures(parameters, partial)
+        counts = [figure.id for figure in declared.figures if figure.kind != "other"]
+        populations.append([partial.values[id] for id in counts])
+    identities = len(counts) - np.linalg.matrix_rank(np.array(populations, float))
+    sums = [
+        [(id in relation.parts) - (id == relation.total) for id in counts]
+        for relation in declared.relations
+        if relation.kind == "sum"
+    ]
+    assert (np.linalg.matrix_rank(np.array(sums, float)) if sums else 0) == identities
+    assert (identities > 0) == (unit is None)
+
+
+def test_tables_of_rows_know_the_same_totals() -> None:
+    """Where people have several rows, totals are no sums, but are still bound by their parts, margins included."""
+    asked = table.Table(("sex", "smokes"))
+    found = {}
+    for unit in (None, "person"):
+        with a_source([], unit=unit) as source:
+            relations = table.ANALYSIS.figures(asked, table.ANALYSIS.partial(source, asked, Step(1, {}))).relations
+        assert {relation.kind for relation in relations} == {"union" if unit else "sum"}
+        found[unit] = {(relation.total, relation.parts) for relation in relations}
+    assert found[None] == found["person"]
+    assert ("n", ('margin:["sex","F"]', 'margin:["sex","M"]')) in found["person"]
+    assert ("n", ('margin:["smokes","false"]', 'margin:["smokes","true"]')) in found["person"]
+    assert ('margin:["sex","F"]', ('cell:["F","false"]', 'cell:["F","true"]')) in found["person"]
+    assert len(found["person"]) == 7  # n of cells, four margins of cells, n of each factor's margins
 
 
 def test_answers_can_be_combined_without_an_engine() -> None:

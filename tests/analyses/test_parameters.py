@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -155,3 +156,11 @@ def test_levels_that_are_none_are_refused(levels: Any) -> None:
     released = Released({"factors": ["sex"], "levels": levels}, {"n": 0, "missing": 0})
     with pytest.raises(Refused, match="form of this analysis"):
         table.advance(parameters_of(table, {"factors": ["sex"]}), [{"north": released}])
+
+
+def test_rounds_are_capped_whatever_the_analysis_wants() -> None:
+    median = several_rounds.ANALYSIS
+    parameters = parameters_of(median, {"variable": "x", "low": 0, "high": 8})
+    one = Released({"splits": [[0, 4, 8]]}, {"in:[0,8]": 40, "in:[0,4]": 20, "in:[4,8]": 20})
+    with pytest.raises(Refused, match="no round after these 1"):
+        next_step(replace(median, rounds=1), parameters, [{"a": one}])

@@ -34,6 +34,8 @@ def exact_ids(released: Released, ids: Collection[str]) -> None:
 def count(released: Released, id: str) -> Any:
     """A released count: a whole number, or the suppressed form with bounds. Raises Refused for anything else."""
     value = released.figures.get(id)
+    if type(value) is int and value >= 0:
+        return value
     sides = bounds_of(value)
     if any(side is not None and (not isinstance(side, int) or side < 0) for side in sides):
         raise malformed()
@@ -42,7 +44,8 @@ def count(released: Released, id: str) -> Any:
 
 def total(members: Iterable[Released], id: str) -> Any:
     """A count over all members that have it; 0 when none has, as for a level that nobody declares."""
-    return add(count(released, id) for released in members if id in released.figures)
+    counts = [count(released, id) for released in members if id in released.figures]
+    return sum(counts) if all(type(each) is int for each in counts) else add(counts)
 
 
 def exactness(members: Members) -> Exactness:

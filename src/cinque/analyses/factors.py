@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -52,7 +53,12 @@ def label(prefix: str, levels: Sequence[str]) -> str:
     """The id of a figure of one cell: `prefix:` and the canonical JSON list of its levels, one text a cell whatever
     characters the levels hold.
     """
-    return f"{prefix}:{canonical(list(levels)).decode()}"
+    return f"{prefix}:[{','.join(map(_text, levels))}]"
+
+
+@lru_cache(maxsize=10_000)  # a table has many cells and few levels
+def _text(level: str) -> str:
+    return canonical(level).decode()
 
 
 def by_cell(groups: Iterable[Group], known: Iterable[Cell]) -> tuple[dict[Cell, Group], list[Group]]:
