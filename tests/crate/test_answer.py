@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -234,6 +235,15 @@ def test_only_its_person_signs_it() -> None:
     assert verify(resigned(key=bob.key), members, recompute_sum).exit_code == 1
     assert verify(resigned(key=a_person().ring.sign("call")), members, recompute_sum).exit_code == 1
     assert verify(resigned(key=a_tre().release_key), members, recompute_sum).exit_code == 1
+
+
+def test_the_card_must_be_the_authors_and_of_that_day() -> None:
+    answer, ada = read_answer(ANSWER), a_person().card
+    verify_answer(answer, replace(ada, valid_until=date(2026, 11, 23)))
+    with pytest.raises(Refused, match="card-not-valid"):
+        verify_answer(answer, replace(ada, valid_until=date(2026, 11, 22)))
+    with pytest.raises(Refused, match="answer-requester"):
+        verify_answer(answer, replace(ada, id="https://orcid.org/0000-0001-5109-3700"))
 
 
 def test_a_member_that_another_key_signed_is_found_out() -> None:

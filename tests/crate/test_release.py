@@ -398,6 +398,18 @@ def test_a_gate_may_refuse_and_let_expire_and_nothing_else() -> None:
                 verify_release(crate, some_members())
 
 
+def test_a_member_that_was_not_asked_cannot_answer() -> None:
+    west = a_tre("west")
+    task = task_id(REQUEST.statement.id, west.card.id)
+
+    def as_west(document: dict[str, Any]) -> None:
+        root(document).update(publisher={"@id": west.card.id}, identifier=task)
+
+    data = resigned(REFUSALS["refused"], as_west, key=west.release_key, tre=west.card.id, task=task)
+    with pytest.raises(Refused, match="tre-not-asked"):
+        verify_release(read_release(data), some_members(west))
+
+
 def test_an_unknown_tre_is_not_trusted() -> None:
     with pytest.raises(NotFound, match="tre-unknown"):
         verify_release(read_release(RELEASE), some_members(a_tre("south")))
