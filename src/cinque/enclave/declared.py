@@ -45,7 +45,8 @@ class Entry:
 
 
 class Page:
-    """A file's text. `data`: its values, {} where it was not `readable`, and `mistakes` says why."""
+    """A file's text. `data`: its values, {} where that was impossible. `readable`: whether all that it was
+    meant to say was found; if not, `mistakes` says why."""
 
     def __init__(self, name: str, content: bytes) -> None:
         self.name = name
@@ -121,7 +122,11 @@ class Page:
         `nested`: the dataclasses that stand in fields of `cls`.
         """
         wrong = faults(cls, data)
+        missing = [str(fault.place[-1]) for fault in wrong if fault.kind == "missing"]
+        misspelt = {near(str(fault.place[-1]), missing) for fault in wrong if fault.kind in _UNKNOWN}
         for fault in wrong:
+            if fault.kind == "missing" and fault.place[-1] in misspelt:
+                continue  # it is there, under another name
             self.mistakes.append(self._fault(cls, place, fault, noun, nested or {}))
         return None if wrong else parse(cls, data, noun)
 
@@ -130,9 +135,11 @@ class Page:
         for other in self.data.keys() - {key}:
             remedy = f"Did you mean `[[{key}]]`?" if near(other, [key]) else f"Each entry begins with `[[{key}]]`."
             self._add(self.line((other,)), f"`{other}` does not belong in this file.", remedy)
+            self.readable = False
         entries = self.data.get(key, [])
         if not isinstance(entries, list):
             self._add(self.line((key,)), f"`{key}` is not a list of entries.", f"Each begins with `[[{key}]]`.")
+            self.readable = False
             return []
         found = [(self.value(cls, (key, i), data, noun), self.entry(key, i)) for i, data in enumerate(entries)]
         return [(value, entry) for value, entry in found if value is not None]
@@ -145,7 +152,7 @@ class Page:
         fields = {field.name: field for field in dataclasses.fields(form)}
         remedy = ""
         match fault.kind:
-            case "unexpected_keyword_argument" | "extra_forbidden":
+            case kind if kind in _UNKNOWN:
                 said = f"`{key}` is not a field of {noun}."
                 remedy = meant(key, fields) or f"Its fields: {', '.join(fields)}."
             case "missing":
@@ -155,6 +162,7 @@ class Page:
         return self.entry(*place).mistake(said, remedy, at=fault.place)
 
 
+_UNKNOWN = ("unexpected_keyword_argument", "extra_forbidden")
 _FORMS = {
     "string": 'is text, in "quotation marks"',
     "date": "must be a date, such as 2026-12-31",

@@ -1,6 +1,6 @@
 """First files for a TRE's folder: `cinque tre init` writes them, `cinque tre dataset FILE` drafts a declaration.
 
-They are for an operator to read and edit. What would permit something is commented out: an untouched folder refuses all.
+They are for an operator to read and edit. What would permit something is commented out: untouched, all is refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ preset = "acro-default"
 """
 _PEOPLE = """\
 # Whom this TRE knows. Put the card that a person sent you into people/, and compare its fingerprint with them by
-# another channel (`cinque card show FILE`): in person or by telephone, never by the way on which the card came.
+# another channel: in person or by telephone, never by the way on which the card came.
 #
 # [[person]]
 # id = "https://orcid.org/0000-0002-1825-0097"    # as on the card
