@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
+from importlib.metadata import version
 from typing import Any, ClassVar, Final, Literal
 
-from cinque import __version__
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD
 from cinque.crate.cards import TreCard
 from cinque.crate.graph import METADATA, ROOT, Entity, Graph, ref, refs, types
@@ -79,7 +79,7 @@ def asks(request: Request, tre: TreCard) -> bool:
 @cache
 def this_software(tre: TreCard) -> Software:
     """This installation of Cinque acting for a TRE."""
-    return Software("cinque", __version__, organization(tre))
+    return Software("cinque", version("cinque"), organization(tre))
 
 
 def grown(
