@@ -44,7 +44,7 @@ from cinque.wire.messages import (
 from cinque.wire.sealing import unseal
 
 ENDED = frozenset(str(state) for state in FINAL)
-SILENT = 60.0  # seconds after which a TRE whose gate has not called the hub counts as offline
+SILENT = 5.0  # seconds after which a TRE whose gate does not wait at the hub counts as offline
 WAIT = 20.0
 
 
@@ -104,12 +104,19 @@ class Client:
                 self._known[card.name] = Known(card, _description(card, entry.get("description")), entry.get("seen"))
         return dict(sorted(self._known.items()))
 
+    def wait_described(self, dataset: str, seconds: float = 20.0) -> None:
+        """Wait until every pinned TRE has told the hub what may be asked there, or the time is over."""
+        deadline = time.monotonic() + seconds
+        while len(self.dictionary(dataset)) < len(self.tres()) and time.monotonic() < deadline:
+            time.sleep(0.05)  # only at the start of a federation: nobody waits for descriptions later
+            self.tres(refresh=True)
+
     def dictionary(self, dataset: str, tres: Sequence[str] | None = None) -> dict[str, Dictionary]:
         """TRE name -> dictionary of a dataset, of those that have it."""
         found: dict[str, Dictionary] = {}
         for name, known in self.tres().items():
             if known.description is not None and (tres is None or name in tres):
-                found |= {name: d for d in known.description.datasets if d.dataset == dataset}
+                found.update((name, d) for d in known.description.datasets if d.dataset == dataset)
         return found
 
     # --- asking ----------------------------------------------------------------------------------------------------
@@ -125,8 +132,8 @@ class Client:
         title: str = "",
         accept_for: timedelta = timedelta(days=7),
     ) -> Request:
-        """Sign a question and hand it to the hub. Raises Refused, before anything is sent, for an unknown TRE, analysis,
-        column or a filter that does not fit any dictionary known.
+        """Sign a question and hand it to the hub. Raises Refused, before anything is sent, for an unknown TRE or
+        analysis, and for columns and filters that do not fit the dictionaries of the TREs asked.
         """
         chosen = registry.get(analysis)
         given = {name: value for name, value in parameters.items() if value is not None}
@@ -210,7 +217,7 @@ class Client:
         return parse(RequestStatus, reply.json(), "A request's status") if reply.status != 204 else None
 
     def fetch(self, folder: RequestFolder, task: TaskStatus, name: str) -> ReleasedCrate | None:
-        """The crate that ended a task: opened, verified against the pinned card, kept unchanged. None when none came."""
+        """The crate that ended a task: opened, verified with the pinned card, kept unchanged. None when none came."""
         place = folder.crate(name)
         if place.exists():
             return self._checked(place.read_bytes(), folder, task)
@@ -283,8 +290,8 @@ class Request:
     def wait(
         self, timeout: float | None = None, *, progress: Callable[[RequestStatus], None] | None = None
     ) -> RequestStatus:
-        """Until every task has ended, or waits for a person, or `timeout` seconds have passed. The hub's long-poll
-        wakes it; there is no fixed sleep.
+        """Until every task has ended, waits for a person, or is of a TRE that is offline; or `timeout` seconds have
+        passed. The hub's long-poll wakes it; there is no fixed sleep.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         status = self.status()
@@ -292,11 +299,18 @@ class Request:
             if progress is not None:
                 progress(status)
             left = WAIT if deadline is None else deadline - time.monotonic()
-            if all(task.state in ENDED for task in status.tasks) or left <= 0:
+            if all(self._rests(task) for task in status.tasks) or left <= 0:
                 return status
-            found = self._client.status(self.id, newer_than=status.version, wait=max(0.05, min(WAIT, left)))
-            status = found or status
+            # A gate that goes away moves no task: look again now and then while one is still on offer.
+            longest = WAIT if all(task.state != State.OFFERED for task in status.tasks) else SILENT / 2
+            found = self._client.status(self.id, newer_than=status.version, wait=max(0.05, min(longest, left)))
+            status = found or self.status()
             self._status = status
+
+    def _rests(self, task: TaskStatus) -> bool:
+        if task.state in ENDED or task.state in (State.AWAITING_SIGN_OFF, State.IN_REVIEW):
+            return True
+        return task.state == State.OFFERED and self._silent(task)
 
     def answer(self, timeout: float | None = None, **wait: Any) -> Answer:
         """The answer over all TREs that released, after waiting at most `timeout` seconds for those that have not; it

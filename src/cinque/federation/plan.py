@@ -18,14 +18,14 @@ from cinque.federation import homes
 from cinque.sdc.appetite import Appetite
 
 PROJECT = "first-project"
+STAFF = "urn:uuid:6f0d1c1e-5a0b-4c57-9d1e-2f6f3f9b7a10"
 ORCID = "https://orcid.org/0000-0002-1825-0097"  # ORCID's own example record
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedTre:
     """One TRE to be made. `datasets`: declarations as in datasets/*.toml, `files`: what they name, path -> source;
-    `agreements`: as in agreements.toml, `appetite`: its risk appetite; `staff`: whether the researcher's own card also
-    stands for an operator and checker (never in a real TRE).
+    `agreements`: as in agreements.toml; `appetite`: its risk appetite.
     """
 
     name: str
@@ -53,8 +53,8 @@ class Written:
 
     @property
     def researcher(self) -> Path:
-        """The researcher's home."""
-        return self.root / "researcher"
+        """The researcher's home: the folder itself."""
+        return self.root
 
     def tre(self, name: str) -> Path:
         """A TRE's home."""
@@ -83,7 +83,7 @@ def write(
     """Write every home. The researcher is ORCID's fictitious example person."""
     hub_url = f"http://127.0.0.1:{ports.hub}"
     hub = homes.new_hub(root / "hub", url=hub_url, port=ports.hub)
-    home = root / "researcher"
+    home = root
     ring = homes.new_keys(home)
     person = homes.person_card(
         home,
@@ -92,6 +92,14 @@ def write(
         name=researcher,
         affiliation="Brown University",
         ror="https://ror.org/05gq02987",
+        today=today,
+    )
+    staff = homes.person_card(
+        root / "staff",
+        homes.new_keys(root / "staff"),
+        id=STAFF,
+        name="TRE staff (operator and output checker)",
+        affiliation="The TREs of this folder",
         today=today,
     )
     cards: dict[str, TreCard] = {}
@@ -108,15 +116,19 @@ def write(
             scaffold=False,
         )
     for tre in planned:
-        _write_say(root / "tres" / tre.name / "tre", tre, person, cards, today, project)
+        _write_say(root / "tres" / tre.name / "tre", tre, (person, staff), cards, today, project)
     members = Members.of([hub.envelope, *(card.envelope for card in cards.values())])
-    members.save(root / "members.json")
     homes.connect_person(home, hub_url, members, project=project, dataset=dataset)
     return Written(root, members, cards, person)
 
 
 def _write_say(
-    folder: Path, tre: PlannedTre, person: PersonCard, cards: Mapping[str, TreCard], today: date, project: str
+    folder: Path,
+    tre: PlannedTre,
+    people: tuple[PersonCard, PersonCard],
+    cards: Mapping[str, TreCard],
+    today: date,
+    project: str,
 ) -> None:
     def put(name: str, text: str) -> None:
         path = folder / name
@@ -125,7 +137,9 @@ def _write_say(
 
     until = today + timedelta(days=365)
     put("tre.toml", toml({"name": tre.name, "title": tre.title}))
+    person, staff = people
     put("people/researcher.card.json", person.envelope.decode())
+    put("people/staff.card.json", staff.envelope.decode())
     human = {
         "id": person.id,
         "name": person.name,
@@ -133,7 +147,13 @@ def _write_say(
         "roles": ["researcher"],
         "training_until": until,
     }
-    put("people.toml", tables("person", [human]))
+    desk = human | {
+        "id": staff.id,
+        "name": staff.name,
+        "card": "people/staff.card.json",
+        "roles": ["operator", "checker"],
+    }
+    put("people.toml", tables("person", [human, desk]))
     projects = [
         {"id": name, "name": name, "people": [person.id], "valid_from": today, "valid_until": until}
         for name in (project, *tre.extra_projects)

@@ -57,13 +57,14 @@ def build(
 
     @app.get("/requests/{request_id}")
     async def status(
+        request: Request,
         request_id: str,
         newer_than: int = Query(default=0, ge=0),
         wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
         call: Call = Depends(identified),
     ) -> Response:
         found = await hub.waiters.until(
-            f"request:{request_id}", lambda: hub.status(call.key, request_id, newer_than), wait
+            f"request:{request_id}", lambda: hub.status(call.key, request_id, newer_than), wait, request
         )
         if found is None:
             return Response(status_code=204)

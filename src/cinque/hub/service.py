@@ -133,7 +133,7 @@ class Hub:
         ]
 
     def _last_seen(self, tre: str) -> str | None:
-        seen = self._seen.get(tre)
+        seen = self.clock() if self.waiters.waits(tre) else self._seen.get(tre)
         return rfc3339(seen) if seen else None
 
     # --- requests --------------------------------------------------------------------------------------------------

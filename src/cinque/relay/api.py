@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -60,13 +61,20 @@ class Waiters:
         for event in self._waiting.get(key, ()):
             event.set()
 
-    async def until(self, key: str, look: Callable[[], Any], seconds: float) -> Any:
-        """What `look` (run in a worker thread) finds, at once or after a wake, at most `seconds` later; else None."""
+    def waits(self, key: str) -> bool:
+        """Whether somebody waits for `key` now."""
+        return bool(self._waiting.get(key))
+
+    async def until(self, key: str, look: Callable[[], Any], seconds: float, request: Request) -> Any:
+        """What `look` (run in a worker thread) finds, at once or after a wake, at most `seconds` later; else None.
+        A caller that has gone (`request` says so) is given nothing: work is not leased to nobody.
+        """
         self._loop = asyncio.get_running_loop()
         if sum(map(len, self._waiting.values())) >= self._places:
             raise TooMany("too-many-waiting", "Too many callers are waiting here.", remedy="Try again in a moment.")
         deadline = self._loop.time() + seconds
         event = asyncio.Event()
+        gone = asyncio.create_task(_gone(request, event))
         self._waiting.setdefault(key, set()).add(event)
         try:
             while True:
@@ -75,14 +83,21 @@ class Waiters:
                 left = deadline - self._loop.time()
                 if found or left <= 0 or self._closed:
                     return found
-                try:
+                with suppress(TimeoutError):
                     await asyncio.wait_for(event.wait(), left)
-                except TimeoutError:
-                    return await to_thread.run_sync(look)
+                if gone.done():
+                    return None
         finally:
+            gone.cancel()
             self._waiting[key].discard(event)
             if not self._waiting[key]:
                 del self._waiting[key]
+
+
+async def _gone(request: Request, event: asyncio.Event) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    event.set()
 
 
 class Serving(Protocol):
@@ -129,10 +144,10 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
 
     @router.post("/lease")
     async def lease(
-        wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT), call: Call = Depends(identified)
+        request: Request, wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT), call: Call = Depends(identified)
     ) -> Response:
         peer = await to_thread.run_sync(service.peer, call.key)
-        offers = await service.waiters.until(peer, lambda: take(peer), wait)
+        offers = await service.waiters.until(peer, lambda: take(peer), wait, request)
         return _json(Lease(tuple(_item(o) for o in offers)))
 
     def _item(offered: Offer) -> Item:

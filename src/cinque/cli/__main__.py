@@ -1,0 +1,5 @@
+"""`python -m cinque.cli`: the same as `cinque`, for the very interpreter that is running."""
+
+from cinque.cli.main import main
+
+main()

@@ -1,0 +1,282 @@
+"""An answer for people: in the terminal and as a piece of HTML.
+
+Works from the values alone, for any analysis: a mapping's numbers stand in one table, a list of records in one table
+with a row for each (its words label the row, its numbers are the figures), for each TRE and in all. What was suppressed
+is printed as what can be known of it, never as nothing or 0. All text may be somebody else's and is made harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cinque.crate.wording import short
+
+if TYPE_CHECKING:
+    from cinque.client.answer import Answer
+
+ALL = "all"
+_WIDE = 6  # TREs that have a column each; with more, each has a row
+_DIGITS = 6  # significant digits of a real number
+_FACTORS = ("factors", "by")  # where values name the columns whose levels a record lists
+_OVER = "pooled_over"
+
+Cell = tuple[str, bool]  # what is printed, and whether it is the suppressed form
+
+
+# ------------------------------------------------------------------------------------------------------- one figure
+def figure(value: Any) -> str:
+    """A figure as it is printed: 1,844 · 61.25 · `a..b` or `<t` where it was suppressed · – where there is nobody."""
+    if isinstance(value, Mapping) and value.get("suppressed") is True:
+        return _bounds(value.get("at_least"), value.get("at_most"))
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.{_DIGITS}g}"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(figure, value))
+    return short(str(value))
+
+
+def _bounds(at_least: Any, at_most: Any) -> str:
+    if at_most is None:
+        return "suppressed" if at_least is None else f"≥{figure(at_least)}"
+    if at_least is None or (at_least == 0 and isinstance(at_most, int)):
+        return f"<{figure(at_most + 1)}" if isinstance(at_most, int) else f"≤{figure(at_most)}"
+    return f"{figure(at_least)}..{figure(at_most)}"
+
+
+# ---------------------------------------------------------------------------------------------- values -> sheets
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row before it is laid out: words that say which, and its figures by name."""
+
+    labels: tuple[tuple[str, str], ...]
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table: headings, how many of them are labels, and rows."""
+
+    columns: tuple[str, ...]
+    labels: int
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def sheets(answer: Answer) -> list[Sheet]:
+    """The figures of an answer, for each TRE and in all. None when nobody released any."""
+    values = answer.values
+    if values is None:
+        return []
+    factors = next((tuple(map(str, values[key])) for key in _FACTORS if isinstance(values.get(key), list)), ())
+    members = {tre: answer.names.get(tre, tre) for tre in values.get("per_tre", {})}
+    per_tre = {name: _collected(own, factors, None) for name, own in answer.per_tre.items()}
+    whole = _collected({key: value for key, value in values.items() if key != "per_tre"}, factors, members)
+    return [
+        _laid_out(records, {tre: own.get(place, []) for tre, own in per_tre.items()})
+        for place, records in whole.items()
+    ]
+
+
+def _collected(
+    values: Mapping[str, Any], factors: Sequence[str], members: Mapping[str, str] | None
+) -> dict[str, list[Record]]:
+    """Records by where they stand: the key of a list of records, then "" for the figures beside those lists.
+    `members`: id -> name of the TREs in the whole; None within one TRE.
+    """
+    found: dict[str, list[Record]] = {}
+    for key, value in values.items():
+        if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+            records = [_record(item, factors, members) for item in value]
+            if any(record.figures for record in records):
+                found[key] = records
+    if beside := {".".join(path): value for path, value in _figures(values)}:
+        found[""] = [Record((), beside)]
+    return found
+
+
+def _figures(values: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The figures in nested mappings, with the keys that lead to them; text and lists of records are none."""
+    for key, value in values.items():
+        here = (*path, str(key))
+        if _is_figure(value):
+            yield here, value
+        elif isinstance(value, Mapping):
+            yield from _figures(value, here)
+
+
+def _is_figure(value: Any) -> bool:
+    if value is None or isinstance(value, int | float):
+        return True
+    if isinstance(value, Mapping):
+        return value.get("suppressed") is True
+    return isinstance(value, list) and bool(value) and all(_is_figure(item) for item in value)
+
+
+def _record(item: Mapping[str, Any], factors: Sequence[str], members: Mapping[str, str] | None) -> Record:
+    labels: list[tuple[str, str]] = []
+    figures: dict[str, Any] = {".".join(path): value for path, value in _figures(item)}
+    for key, value in item.items():
+        if isinstance(value, str):
+            labels.append((key, value))
+        elif key == _OVER and isinstance(value, list):
+            if members is not None and set(value) != members.keys():  # said where it is not everybody
+                figures["pooled over"] = ", ".join(members.get(tre, str(tre)) for tre in value) or "nobody"
+        elif isinstance(value, list) and value and all(isinstance(part, str) for part in value):
+            if len(value) == len(factors):
+                labels += zip(factors, value, strict=True)
+            else:
+                labels.append((key, ", ".join(value)))
+    return Record(tuple(labels), figures)
+
+
+def _laid_out(whole: Sequence[Record], per_tre: Mapping[str, Sequence[Record]]) -> Sheet:
+    """TREs side by side where a record has one figure, below each other where it has several."""
+    labels = [name for name, _ in whole[0].labels]
+    figures = list(dict.fromkeys(name for record in whole for name in record.figures))
+    found = {tre: {record.labels: record.figures for record in own} for tre, own in per_tre.items()}
+    rows: list[tuple[Cell, ...]] = []
+    if len(figures) == 1 and labels and len(found) <= _WIDE:
+        for record in whole:
+            own = [records.get(record.labels, {}).get(figures[0], "") for records in found.values()]
+            rows.append((*_words(record), *map(_cell, (*own, record.figures.get(figures[0], "")))))
+        return Sheet((*labels, *found, f"{figures[0]}, {ALL}"), len(labels), tuple(rows))
+    for record in whole:
+        for tre, records in (*found.items(), (ALL, {record.labels: record.figures})):
+            if own_figures := records.get(record.labels):
+                cells = [_cell(own_figures.get(name, "")) for name in figures]
+                rows.append((*_words(record), (tre, False), *cells))
+    return Sheet((*labels, "TRE", *figures), len(labels) + 1, tuple(rows))
+
+
+def _words(record: Record) -> tuple[Cell, ...]:
+    return tuple((short(text), False) for _, text in record.labels)
+
+
+def _cell(value: Any) -> Cell:
+    return figure(value), isinstance(value, Mapping)
+
+
+# ------------------------------------------------------------------------------------------------------------ words
+def exactness(answer: Answer) -> str:
+    """How far the answer can be relied on, in words (contracts section 4)."""
+    if answer.values is None:
+        return "Nobody released a figure: there is no answer."
+    over = ", ".join(answer.answered)
+    if answer.exactness == "exact" and not answer.missing and not answer.pending:
+        text = f"Exact: nothing was suppressed or rounded, and every TRE that was asked answered ({over})."
+    elif answer.exactness == "exact":
+        text = f"Not of every TRE that was asked: pooled over {over} alone, where nothing was suppressed or rounded."
+    elif answer.exactness == "bounded":
+        text = f"Bounded: some figures were suppressed, and stand as what can be known of them; pooled over {over}."
+    else:
+        text = f"{answer.exactness.capitalize()}: figures were altered to protect people; pooled over {over}."
+    if len(answer.answered) > 1:
+        text += " Somebody in the data of two TREs counts twice."
+    return text
+
+
+def _absent(answer: Answer) -> list[tuple[str, str]]:
+    lost = [(one.tre, f"{one.reason} [{one.code}]") for one in answer.missing]
+    said = {one.tre for one in answer.missing}
+    return lost + [(tre, "No answer yet.") for tre in answer.pending if tre not in said]
+
+
+def _places(answer: Answer) -> list[tuple[str, str]]:
+    places = [("answer", str(answer.crate))]
+    places += [(tre, str(path)) for tre, path in answer.crates.items()]
+    return places + [(f"{tre} (why not)", str(path)) for tre, path in answer.records.items()]
+
+
+# --------------------------------------------------------------------------------------------------------- terminal
+def renderable(answer: Answer) -> RenderableType:
+    """The answer in the terminal. Text is never read as markup."""
+    parts: list[RenderableType] = [Text(short(answer.question), "bold"), ""]
+    parts += [_table(sheet) for sheet in sheets(answer)]
+    parts.append(
+        Text(short(exactness(answer)), "green" if answer.exactness == "exact" and not answer.missing else "yellow")
+    )
+    for title, rows in (("Not in it", _absent(answer)), ("Crates", _places(answer))):
+        if rows:
+            parts += ["", Text(title, "bold"), _pairs(rows)]
+    parts += ["", Text(f"request {short(answer.request)}", "dim")]
+    return Group(*parts)
+
+
+def _table(sheet: Sheet) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(sheet.columns):
+        table.add_column(Text(short(column)), justify="left" if place < sheet.labels else "right", overflow="fold")
+    for row in sheet.rows:
+        total = sheet.labels > 0 and row[sheet.labels - 1][0] == ALL
+        style = "bold" if total else ""
+        table.add_row(*(Text(text, "yellow" if hidden else style) for text, hidden in row))
+    return table
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in rows:
+        table.add_row(Text(f"  {short(label)}"), Text(short(value)))
+    return table
+
+
+# ------------------------------------------------------------------------------------------------------------- HTML
+_STYLE = """
+.cinque-answer{font-family:system-ui,sans-serif;line-height:1.4}
+.cinque-answer table{border-collapse:collapse;margin:.6em 0}
+.cinque-answer th,.cinque-answer td{padding:.2em .8em;border-bottom:1px solid #b1b4b6;text-align:right}
+.cinque-answer .label{text-align:left}
+.cinque-answer .all td{font-weight:bold}
+.cinque-answer .hidden{font-style:italic}
+.cinque-answer dt{font-weight:bold}
+.cinque-answer code{overflow-wrap:anywhere}
+"""
+
+
+def html(answer: Answer) -> str:
+    """The answer as HTML that needs nothing else; every text in it is escaped."""
+    parts = [f'<div class="cinque-answer"><style>{_STYLE}</style>', f"<p><strong>{_safe(answer.question)}</strong></p>"]
+    parts += [_html_table(sheet) for sheet in sheets(answer)]
+    parts.append(f"<p>{_safe(exactness(answer))}</p>")
+    for title, rows in (("Not in it", _absent(answer)), ("Crates", _places(answer))):
+        if rows:
+            tag = "code" if title == "Crates" else "span"
+            items = "".join(f"<dt>{_safe(name)}</dt><dd><{tag}>{_safe(text)}</{tag}></dd>" for name, text in rows)
+            parts.append(f"<p>{title}</p><dl>{items}</dl>")
+    parts.append(f"<p>request <code>{_safe(answer.request)}</code></p></div>")
+    return "\n".join(parts)
+
+
+def _html_table(sheet: Sheet) -> str:
+    def cells(row: Sequence[Cell], tag: str) -> str:
+        made = []
+        for place, (text, hidden) in enumerate(row):
+            kind = "label" if place < sheet.labels else "hidden" if hidden else "figure"
+            made.append(f'<{tag} class="{kind}">{_safe(text)}</{tag}>')
+        return "".join(made)
+
+    body = [
+        f'<tr class="{"all" if sheet.labels and row[sheet.labels - 1][0] == ALL else "tre"}">{cells(row, "td")}</tr>'
+        for row in sheet.rows
+    ]
+    head = cells([(column, False) for column in sheet.columns], "th")
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+
+
+def _safe(text: str) -> str:
+    return escape(short(text), quote=True)
