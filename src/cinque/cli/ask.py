@@ -1,0 +1,148 @@
+"""`cinque ask`: a command for each analysis of the registry, made from its parameters when `ask` runs."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from dataclasses import MISSING, Field, fields
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from cinque.cli.terminal import Home, Json, emit, home_of, line, say
+
+if TYPE_CHECKING:
+    from cinque.analyses.analysis import Analysis
+
+
+class Analyses(TyperGroup):
+    """Looks at the registry only when a command under `ask` is wanted."""
+
+    def _load(self) -> None:
+        if not self.commands:
+            from cinque.analyses import registry
+
+            for name in registry.names():
+                self.commands[name] = command(registry.get(name))
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of the analyses."""
+        self._load()
+        return super().list_commands(ctx)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of one analysis."""
+        self._load()
+        return super().get_command(ctx, cmd_name)
+
+
+app = typer.Typer(cls=Analyses, no_args_is_help=True, help="Ask a question of the TREs.")
+
+
+@app.callback()
+def _ask() -> None:
+    """Ask a question of the TREs."""
+
+
+def ask(
+    ctx: typer.Context,
+    analysis: str,
+    parameters: dict[str, Any],
+    dataset: Annotated[str, typer.Option("--dataset", "--data", help="The dataset to ask of.")] = "",
+    project: Annotated[str, typer.Option(help="The project on whose behalf.")] = "",
+    tres: Annotated[
+        list[str] | None, typer.Option(metavar="NAMES", help="The TREs to ask, if not every one that is pinned.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="The question in words, for people.")] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Print the request's id and do not wait.")] = False,
+    timeout: Annotated[float | None, typer.Option(min=0, metavar="SECONDS", help="How long to wait at most.")] = None,
+    home: Home = None,
+    json: Json = False,
+) -> None:
+    """Ask, wait, and print the answer; or ask alone."""
+    from cinque.cli.requests import answer_of, opened
+
+    with opened(ctx, home_of(ctx, home)) as client:
+        request = client.ask(
+            analysis,
+            parameters,
+            dataset=dataset,
+            project=project,
+            tres=split(tres) or None,
+            title=title,
+        )
+        if detach:
+            if json:
+                emit({"request": request.id, "folder": str(request.folder.path)})
+            else:
+                line(request.id)
+                say(f"Asked. Read what came back with `cinque answer {request.id[9:17]}`.", style="dim")
+            return
+        say(f"Asked as {request.id}.", style="dim")
+        answer_of(request, timeout, json)
+
+
+def command(analysis: Analysis[Any]) -> Any:
+    """The command of an analysis: its parameters, then those of `ask`. A parameter without default is positional."""
+    hints = typing.get_type_hints(analysis.parameters)
+    known = fields(analysis.parameters)
+    template = inspect.signature(ask, eval_str=True).parameters
+    shared = [p for name, p in template.items() if name not in ("ctx", "analysis", "parameters")]
+    own = [_parameter(field, hints[field.name]) for field in known]
+    if clash := {p.name for p in own} & {p.name for p in shared}:
+        raise ValueError(f"{analysis.name} has parameters that `ask` has too: {', '.join(sorted(clash))}")
+
+    def run(ctx: typer.Context, **given: Any) -> None:
+        parameters = {field.name: _value(hints[field.name], given.pop(field.name)) for field in known}
+        ask(ctx, analysis.name, {name: value for name, value in parameters.items() if value is not None}, **given)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    first = template["ctx"]
+    signature = [first, *(p.replace(kind=keyword) for p in (*own, *shared))]
+    run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # what typer reads
+    run.__annotations__ = {p.name: p.annotation for p in signature}
+    one = typer.Typer(add_completion=False, rich_markup_mode=None)
+    one.command(analysis.name, help=f"{analysis.title}.", no_args_is_help=False)(run)
+    return typer.main.get_command(one)
+
+
+def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
+    """How a parameter is given: a tuple as several, anything else once."""
+    described = str(field.metadata.get("description", "")) or None
+    required = field.default is MISSING and field.default_factory is MISSING
+    asked: Any = _asked(hint)
+    if required:
+        note: Any = typer.Argument(help=described)
+        return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[asked, note])
+    note = typer.Option("--" + field.name.replace("_", "-"), help=described)
+    kept = None if isinstance(field.default, tuple) or field.default is MISSING else field.default
+    return inspect.Parameter(
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=kept, annotation=Annotated[asked | None, note]
+    )
+
+
+def _asked(hint: Any) -> Any:
+    """The type that the command line reads for a parameter's type. Raises ValueError for one that has no such form."""
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+        if len(kinds) == 1:
+            return _asked(kinds[0])
+    if typing.get_origin(hint) is tuple and typing.get_args(hint)[1:] == (...,):
+        return list[typing.get_args(hint)[0]]  # type: ignore[misc]  # built from what is found at run time
+    if hint in (str, int, float, bool) or typing.get_origin(hint) is typing.Literal:
+        return hint
+    raise ValueError(f"a parameter of type {hint} cannot be given on the command line")
+
+
+def _value(hint: Any, given: Any) -> Any:
+    """A list of names may be written with commas; an empty list is as if not given."""
+    if not isinstance(given, list | tuple):
+        return given
+    return (split(given) if typing.get_args(hint)[:1] == (str,) else list(given)) or None
+
+
+def split(names: typing.Sequence[str] | None) -> list[str]:
+    """`a,b c` as written on a command line: commas and spaces alike."""
+    return [part.strip() for name in names or () for part in name.split(",") if part.strip()]
