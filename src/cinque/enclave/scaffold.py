@@ -99,6 +99,12 @@ identifying = true                  # never usable in an analysis
 name = "sex"
 type = "text"
 levels = ["F", "M"]                 # every value that may occur
+
+[[columns]]
+name = "age"
+type = "integer"
+unit_of_measure = "a"               # years, in UCUM
+precision = 1                       # recorded in whole years
 """
 
 
@@ -137,11 +143,11 @@ def quoted(text: str) -> str:
 
 # ------------------------------------------------------------------------------------------------ a dataset's draft
 FEW = 12  # up to so many different texts look like the levels of a factor
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# What begins with needless zeros is a code, and stays text.
 _FITS: Sequence[tuple[ColumnType, re.Pattern[str]]] = (
     ("boolean", re.compile(r"(?i)true|false")),
     ("integer", re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")),
-    ("number", _NUMBER),
+    ("number", re.compile(r"[+-]?((0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")),
     ("date", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
 )
 
