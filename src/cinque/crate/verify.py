@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,7 +42,8 @@ class Finding:
 @dataclass(frozen=True, slots=True)
 class Verification:
     """What `verify` found. `signer`: whose pinned card the signature fits, empty where nobody's does; `facts`: what the
-    crate says of itself, for people and machines (not proven where `exit_code` is 1, 2 or 3).
+    crate says of itself, for people and machines (not proven where `exit_code` is 1, 2 or 3); `crate`: what was read,
+    None where its parts do not fit each other.
     """
 
     exit_code: int
@@ -50,6 +51,7 @@ class Verification:
     signer: str
     findings: tuple[Finding, ...]
     facts: Mapping[str, Any]
+    crate: Request | ReleasedCrate | Answer | None = field(default=None, repr=False, compare=False)
 
 
 def verify(source: Path | bytes, members: Members | None, recompute: Recompute | None = None) -> Verification:
@@ -69,14 +71,20 @@ def verify(source: Path | bytes, members: Members | None, recompute: Recompute |
     if not archive.canonical:
         sentence = "The container is not the ZIP that was written: the files were unpacked or packed again."
         notes.append(Finding("note", "repacked", sentence))
+    crate: Request | ReleasedCrate | Answer | None = None
     try:
         if kind == "request":
-            return _request(read_request(archive), members, notes)
-        if kind == "answer":
-            return _answer(read_answer(archive), members, recompute, notes)
-        return _release(read_release(archive), members, notes)
+            crate = read_request(archive)
+            verdict = _request(crate, members, notes)
+        elif kind == "answer":
+            crate = read_answer(archive)
+            verdict = _answer(crate, members, recompute, notes)
+        else:
+            crate = read_release(archive)
+            verdict = _release(crate, members, notes)
     except CinqueError as error:
-        return Verification(ALTERED, kind, "", (_finding(error), *notes), {})
+        verdict = Verification(ALTERED, kind, "", (_finding(error), *notes), {})
+    return replace(verdict, crate=crate)
 
 
 def _opened(source: Path | bytes) -> Archive:
