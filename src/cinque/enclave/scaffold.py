@@ -147,7 +147,7 @@ FEW = 12  # up to so many different texts look like the levels of a factor
 _FITS: Sequence[tuple[ColumnType, re.Pattern[str]]] = (
     ("boolean", re.compile(r"(?i)true|false")),
     ("integer", re.compile(r"[+-]?(0|[1-9][0-9]{0,17})")),
-    ("number", re.compile(r"[+-]?((0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")),
+    ("number", re.compile(r"[+-]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")),
     ("date", re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
 )
 
