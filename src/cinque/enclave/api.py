@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI, Query, Request, Response
 
+from cinque.crate.cards import PersonCard
 from cinque.crate.keys import key_id
 from cinque.enclave import people, store
 from cinque.enclave.service import Enclave
@@ -27,12 +28,14 @@ def build(
 ) -> FastAPI:
     """The staff's application."""
     app = application("Cinque enclave", on_error=on_error)
-    identified = identify(lambda key: _call_key(enclave, key), use_once, enclave.clock)
+    identified = identify(lambda key: card.call if (card := _card(enclave, key)) else None, use_once, enclave.clock)
 
     async def staff(request: Request) -> Call:
         call = await identified(request)
-        person = enclave.say.card_by_key(call.key).id
-        if not any(p.id == person and STAFF & set(p.roles) and not p.revoked for p in enclave.say.people):
+        card = _card(enclave, call.key)
+        if card is None or not any(
+            p.id == card.id and STAFF & set(p.roles) and not p.revoked for p in enclave.say.people
+        ):
             raise Forbidden("not-staff", "Only an operator or output checker of this TRE may look here.")
         return call
 
@@ -73,12 +76,11 @@ def build(
     return app
 
 
-def _call_key(enclave: Enclave, key: str) -> str | None:
-    try:
-        card = enclave.say.card_by_key(key)
-    except Refused:
-        return None
-    return card.call if key == key_id("Ed25519", card.call) else None
+def _card(enclave: Enclave, key: str) -> PersonCard | None:
+    """The card of the person who calls with this key: `call`, which signs nothing else."""
+    say = enclave.say
+    cards = (card for card in say.cards.values() if not say.revoked_key(card))
+    return next((card for card in cards if key_id("Ed25519", card.call) == key), None)
 
 
 def _brief(record: store.Record) -> dict[str, Any]:
