@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cinque.lib.version import VERSION as __version__
+
 if TYPE_CHECKING:
     from cinque.client.connection import connect as connect
     from cinque.federation.local import Federation as Federation
 
-__version__ = "0.1.0"
 __all__ = ["Federation", "__version__", "connect"]
 
 

@@ -161,8 +161,8 @@ class SummaryAnswer(Answer):
         """By tuple of levels; one, under (), without groups."""
         return {
             tuple(g["levels"]): GroupSummary(
-                *(g[name] for name in ("n", "missing", "rows", "mean", "variance", "sd")),
-                tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
+                **{name: g[name] for name in ("n", "missing", "rows", "mean", "variance", "sd")},
+                pooled_over=tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
             )
             for g in (self.values or {}).get("groups", [])
         }
@@ -212,7 +212,8 @@ def compose(
     random: Random,
 ) -> Answer:
     """Work out the answer from the crates received (TRE name -> ZIP), and keep it as a crate of the person's own."""
-    request = read_request(folder.read("request.zip") or b"")
+    packet = folder.read("request.zip") or b""
+    request = read_request(packet)
     statement = request.statement
     read = {name: read_release(data) for name, data in sorted(crates.items())}
     released = {name: crate for name, crate in read.items() if crate.kind == "release"}
@@ -231,6 +232,7 @@ def compose(
         person=person,
         result=result,
         members=dict(crates),
+        asked=packet,
         missing=missing,
         received=dict.fromkeys(crates, now),
     )

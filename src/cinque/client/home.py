@@ -53,7 +53,7 @@ class ClientHome:
             raise Unreadable(
                 "no-home",
                 f"{self.root} is not a researcher's home.",
-                remedy="Make one with `cinque key new` and `cinque connect HUB --members FILE`, or name it with --home.",
+                remedy="Make one with `cinque key new` and `cinque connect`, or name it with --home.",
             )
         return parse_toml(ClientSettings, path.read_text("utf-8"), str(path))
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
-from importlib.metadata import version
 from typing import Any, ClassVar, Final, Literal
 
 from cinque.crate.bag import BAG_INFO, DECLARATION, MANIFEST, PAYLOAD
@@ -19,6 +18,7 @@ from cinque.crate.request import OUTPUTS, Request
 from cinque.crate.signed import STATEMENT, altered, file_digests, seal_statement, write_signed
 from cinque.errors import Refused
 from cinque.lib.clock import rfc3339
+from cinque.lib.version import VERSION
 from cinque.model import CLOSED
 from cinque.model.request import task_id
 
@@ -79,7 +79,7 @@ def asks(request: Request, tre: TreCard) -> bool:
 @cache
 def this_software(tre: TreCard) -> Software:
     """This installation of Cinque acting for a TRE."""
-    return Software("cinque", version("cinque"), organization(tre))
+    return Software("cinque", VERSION, organization(tre))
 
 
 def grown(

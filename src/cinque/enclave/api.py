@@ -43,15 +43,15 @@ def build(
     def health() -> dict[str, str]:
         return {"status": "ok", "service": "enclave"}
 
-    @app.get("/tasks")
-    def tasks(open_only: bool = Query(default=False), call: Call = Depends(staff)) -> Response:
+    @app.get("/tasks", dependencies=[Depends(staff)])
+    def tasks(open_only: bool = Query(default=False)) -> Response:
         states = [s for s in State if s not in FINAL] if open_only else None
         with enclave.database.read() as conn:
             found = store.all_tasks(conn, states)
         return Response(canonical([_brief(record) for record in found]), media_type=JSON)
 
-    @app.get("/tasks/{task_id}")
-    def task(task_id: str, call: Call = Depends(staff)) -> Response:
+    @app.get("/tasks/{task_id}", dependencies=[Depends(staff)])
+    def task(task_id: str) -> Response:
         with enclave.database.read() as conn:
             record = store.get(conn, task_id)
         return Response(canonical(_whole(enclave, record)), media_type=JSON)
@@ -61,8 +61,8 @@ def build(
         record = people.decide(enclave, call.body)
         return Response(canonical(_brief(record)), media_type=JSON)
 
-    @app.get("/audit")
-    def audited(call: Call = Depends(staff)) -> Response:
+    @app.get("/audit", dependencies=[Depends(staff)])
+    def audited() -> Response:
         with enclave.database.read() as conn:
             report = audit.verify(conn, store.AUDIT)
         found = {

@@ -20,12 +20,13 @@ from cinque.enclave.worker import Worker
 from cinque.errors import Refused, Unreadable
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, system_clock
+from cinque.lib.digest import keyed_hex
 from cinque.lib.ids import Random, system_random
 from cinque.lib.parse import dump
 from cinque.model.datasets import Dataset
 from cinque.model.lifecycle import FINAL
 from cinque.query.duckdb_engine import DuckDBSource, open_duckdb
-from cinque.query.registration import register
+from cinque.query.registration import register, signature, snapshot
 from cinque.relay.below import Loop, Poller, Sender
 from cinque.relay.running import Log, Running, on_error, serve, settings, structured_log, used_tokens
 from cinque.storage.database import open_database
@@ -34,33 +35,38 @@ from cinque.wire.call import Caller, connect
 
 
 class Sources:
-    """The sources of this TRE's datasets: registered when first opened, then kept warm until the declaration changes."""
+    """The sources of this TRE's datasets: registered when first opened, then kept warm until the declaration or a file
+    changes. `salt`: under which snapshots get ids that nobody can guess along.
+    """
 
-    def __init__(self, folder: Path, found: EnclaveSettings) -> None:
+    def __init__(self, folder: Path, found: EnclaveSettings, salt: bytes) -> None:
         self._folder = folder
         self._settings = found
-        self._open: dict[str, tuple[bytes, DuckDBSource]] = {}
+        self._salt = salt
+        self._open: dict[str, tuple[object, DuckDBSource, str]] = {}
         self._lock = threading.Lock()
 
-    def open(self, dataset: Dataset) -> DuckDBSource:
-        """The source of a dataset. Raises Refused("dataset-unavailable"), which says no more outside the TRE."""
-        mark = canonical(dump(dataset))
+    def open(self, dataset: Dataset) -> tuple[DuckDBSource, str]:
+        """The source of a dataset and the opaque id of its snapshot. Raises Refused("dataset-…") when it is not as
+        declared: words for the TRE's operator, which the worker does not pass on.
+        """
+        mark = canonical(dump(dataset)), signature(dataset, self._folder)
         with self._lock:
             kept = self._open.get(dataset.id)
             if kept is not None and kept[0] == mark:
-                return kept[1]
+                return kept[1], kept[2]
             source = open_duckdb(
                 dataset, self._folder, memory_limit=self._settings.memory, threads=self._settings.threads
             )
             register(source)
             if kept is not None:
                 kept[1].close()
-            self._open[dataset.id] = (mark, source)
-            return source
+            self._open[dataset.id] = (mark, source, snapshot(dataset, self._folder, self._salt))
+            return self._open[dataset.id][1:]
 
     def close(self) -> None:
         """Close them all."""
-        for _, source in self._open.values():
+        for _, source, _ in self._open.values():
             source.close()
 
 
@@ -85,6 +91,7 @@ def open_enclave(
     caller = gate or connect(found.gate, ring.sign("call"), clock=clock, random=random)
     database = open_database(home.database(found), store.METADATA, "cinque.enclave.migrations")
     files = Files(home.files)
+    files.clear_incoming()
 
     def keep_crate(task: str) -> None:
         with database.read() as conn:
@@ -97,7 +104,8 @@ def open_enclave(
 
     watcher = Watcher(home.say, frozenset(registry.names()))
     enclave = Enclave(database, files, ring, card, watcher, found, keep_crate=keep_crate, clock=clock, random=random)
-    sources = Sources(home.say, found)
+    salt = bytes.fromhex(keyed_hex(ring.sign("release").private_bytes(), b"cinque snapshot ids"))
+    sources = Sources(home.say, found, salt)
     worker = Worker(enclave, sources.open, log, found.workers)
     housekeeping = Housekeeping(enclave)
     poller = Poller(caller, partial(take, enclave), log)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import cinque
 from cinque.crate import dsse, phases
 from cinque.crate.growth import AgreementInForce
 from cinque.crate.phases import Phase
@@ -21,6 +20,7 @@ from cinque.errors import CinqueError
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import parse_rfc3339, rfc3339
 from cinque.lib.parse import dump, parse_json
+from cinque.lib.version import VERSION
 from cinque.model.lifecycle import Task
 from cinque.sdc import presets
 from cinque.wire.messages import SEALED_TYPE, Blob, SealedStatement
@@ -54,7 +54,7 @@ def authority_record(authority: Authority, say: Say, at: datetime) -> dict[str, 
 def software(enclave: Enclave, name: str = "Cinque enclave") -> phases.Software:
     """The enclave's own software, acting for its TRE (R62)."""
     provider = phases.Organization(enclave.card.id, enclave.card.title)
-    return phases.Software(name, cinque.__version__, provider)
+    return phases.Software(name, VERSION, provider)
 
 
 def sign_off_phase(enclave: Enclave, record: store.Record, request: Request) -> Phase:
@@ -98,6 +98,7 @@ def release(enclave: Enclave, record: store.Record, request: Request, rows: Sequ
         audit_head=head,
         publisher=software(enclave),
         gate_record=record.record.encode() or None,
+        snapshot=rows[-1].judgement["snapshot"],
         statbarns=tuple(sorted({s for row in rows for s in row.judgement["statbarns"]})),
     )
     return compose_release(inputs, enclave.ring.sign("release"), now=enclave.clock())
@@ -159,7 +160,7 @@ def _agreement(record: store.Record) -> AgreementInForce:
 def _code(request: Request) -> dict[str, str]:
     statement = request.statement
     return {
-        "cinque": cinque.__version__,
+        "cinque": VERSION,
         f"{statement.analysis}@{statement.analysis_version}": statement.analysis_digest,
     }
 

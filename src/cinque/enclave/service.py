@@ -7,15 +7,12 @@ it wins and destroys the outputs.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
-from cinque.crate import dsse
 from cinque.crate.cards import TreCard
 from cinque.crate.keys import KeyRing
 from cinque.crate.phases import Phase
@@ -25,18 +22,17 @@ from cinque.enclave.folder import Say, Watcher
 from cinque.enclave.policy import Authority
 from cinque.enclave.settings import EnclaveSettings
 from cinque.errors import CinqueError, Conflict, Refused
-from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import Random
-from cinque.lib.parse import dump, parse
-from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
+from cinque.lib.parse import dump
+from cinque.model.lifecycle import Actor, AuditEntry, Role, State, advance
 from cinque.relay import store as relay
 from cinque.storage import audit
 from cinque.storage.database import Database
 from cinque.storage.files import Files
-from cinque.storage.nonces import use_once
-from cinque.wire.messages import CANCEL_TYPE, Blob, CancelStatement, Item, Return, Taken
+from cinque.wire.messages import Blob, Return, Taken
 
 
 class Enclave:

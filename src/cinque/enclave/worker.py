@@ -21,18 +21,19 @@ from cinque.model.datasets import Dataset
 from cinque.model.lifecycle import State
 from cinque.query.source import Source
 
-OpenSource = Callable[[Dataset], Source]
+OpenSource = Callable[[Dataset], tuple[Source, str]]
 
 
 class Worker:
-    """Runs tasks in a few threads. `open_source` gives the (kept, warm) source of a dataset."""
+    """Runs tasks in a few threads. `open_source` gives the (kept, warm) source of a dataset and the
+    opaque id of the snapshot that it reads; `interrupt` stops what a thread has asked of it."""
 
     def __init__(self, enclave: Enclave, open_source: OpenSource, log: Callable[..., Any], threads: int) -> None:
         self._enclave = enclave
         self._open = open_source
         self._log = log
         self._pool = ThreadPoolExecutor(threads, "worker")
-        self._at: dict[str, Source | None] = {}
+        self._at: dict[str, tuple[Source, int] | None] = {}
         self._lock = threading.Lock()
         enclave.on_work = self.submit
         enclave.on_cancelled = self.interrupt
@@ -55,10 +56,9 @@ class Worker:
     def interrupt(self, task: str) -> None:
         """Stop the query of a cancelled task. The compare-and-set at its end would refuse its result anyway."""
         with self._lock:
-            source = self._at.get(task)
-        interrupt = getattr(source, "interrupt", None)
-        if interrupt is not None:
-            interrupt()
+            running = self._at.get(task)
+        if running is not None and hasattr(running[0], "interrupt"):
+            running[0].interrupt(running[1])
 
     def close(self) -> None:
         """No new work; what runs is interrupted and found again at the next start."""
@@ -109,16 +109,21 @@ class Worker:
         step = next_step(taken.analysis, taken.parameters, history)
         if step.round > min(taken.authority.agreement.max_rounds, request.statement.max_rounds):
             raise Refused("too-many-rounds", "The agreement allows fewer rounds than the analysis needs.")
-        source = self._open(taken.dataset)
-        with self._lock:
-            self._at[task] = source
-        row = self._compute(task, taken, step, source)
+        try:
+            source, snapshot = self._open(taken.dataset)
+            with self._lock:
+                self._at[task] = source, threading.get_ident()
+            row = self._compute(task, taken, step, source, snapshot)
+        except Refused as inside:
+            # Every check that needs no data has passed by now, so this one depends on data: its cause stays inside.
+            self._log("not-answerable", task=task, code=inside.code, sentence=inside.sentence)
+            raise Refused("not_answerable", "This question cannot be answered at this TRE.") from None
         if taken.authority.release == "automatic":
             self._let_go(record, row)
         else:
             self._hold(record, row, taken.authority)
 
-    def _compute(self, task: str, taken: custody.Custody, step: Step, source: Source) -> store.Round:
+    def _compute(self, task: str, taken: custody.Custody, step: Step, source: Source, snapshot: str) -> store.Round:
         enclave = self._enclave
         started = enclave.clock().timestamp()
         _, judgement, released = work(taken.analysis, source, taken.parameters, step, enclave.say.appetite)
@@ -127,6 +132,7 @@ class Worker:
             "findings": list(judgement.findings),
             "suppressed": len(judgement.suppressed),
             "figures": len(released.figures),
+            "snapshot": snapshot,
             "statbarns": sorted({field.statbarn for field in taken.analysis.fields}),
         }
         digest = enclave.files.put(released_bytes(released))

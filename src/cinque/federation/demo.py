@@ -1,8 +1,9 @@
-"""`cinque demo`: a hub and three TREs as real processes, the people of a synthetic OMOP data set, and real questions."""
+"""`cinque demo`: a hub and three TREs as real processes, a synthetic OMOP population, and real questions."""
 
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -122,16 +123,13 @@ def main(directory: Path | None = None, as_json: bool = False) -> dict[str, Any]
             questions.append(_entry(question, answer, seconds))
             if not as_json:
                 _account(console, number, question, answer, seconds)
-        result = {
-            "tres": list(federation.written.tres),
-            "questions": questions,
-            "seconds": round(time.monotonic() - started, 3),
-        }
+        seconds = round(time.monotonic() - started, 3)
+        result = {"tres": list(federation.written.tres), "questions": questions, "seconds": seconds}
         client.close()
         if as_json:
-            print(json.dumps(result))
+            sys.stdout.write(json.dumps(result) + "\n")
         else:
-            _farewell(console, directory, kept, result["seconds"])
+            _farewell(console, directory, kept, seconds)
     return result
 
 

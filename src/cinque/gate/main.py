@@ -40,6 +40,7 @@ def open_gate(
         hub = connect(found.hub, ring.sign("transport"), clock=clock, random=random)
     database = open_database(home.database(found), store.METADATA, "cinque.gate.migrations")
     files = Files(home.files)
+    files.clear_incoming()
     gate = Gate(database, files, ring, card, clock=clock, random=random)
     poller = Poller(hub, gate.take, log)
     sender = Sender(hub, database, store.RELAY, files, gate.receipt)

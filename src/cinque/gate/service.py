@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-import cinque
 from cinque.crate import dsse, phases
 from cinque.crate.cards import TreCard
 from cinque.crate.check import check
@@ -27,6 +26,7 @@ from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import Random
 from cinque.lib.parse import dump, parse
+from cinque.lib.version import VERSION
 from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
 from cinque.relay import store as relay
@@ -69,7 +69,7 @@ class Gate:
         self._random = random
         self._enclave_key = key_id("Ed25519", card.enclave_call)
         provider = phases.Organization(card.id, card.title)
-        self._software = phases.Software("Cinque gate", cinque.__version__, provider)
+        self._software = phases.Software("Cinque gate", VERSION, provider)
         self.on_outgoing: Callable[[], None] = lambda: None
 
     # --- downwards: from the hub into quarantine, and on to the enclave --------------------------------------------
@@ -164,6 +164,7 @@ class Gate:
                 sentence=error.sentence,
                 publisher=self._software,
                 now=now,
+                task=item.task,
                 phases=checks,
             )
             sealed = seal(crate, request.statement.reply_to, request.statement.id.encode())

@@ -38,8 +38,8 @@ def build(
         enrolment = parse(Enrolment, strict_loads(await read_body(request), max_bytes=65536), "An enrolment")
         return Response(await to_thread.run_sync(hub.enrol, enrolment), media_type=JSON)
 
-    @app.get("/tres")
-    def tres(call: Call = Depends(identified)) -> Response:
+    @app.get("/tres", dependencies=[Depends(identified)])
+    def tres() -> Response:
         return Response(canonical(hub.tres()), media_type=JSON)
 
     @app.post("/requests")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ class DuckDBSource:
         self.dataset = dataset
         self._dictionary = dataset.dictionary()
         self._folder = folder
+        self._live: dict[int, duckdb.DuckDBPyConnection] = {}
         self._config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory_limit,
             "threads": str(threads),
@@ -128,12 +130,21 @@ class DuckDBSource:
     def select(self, query: exp.Select) -> list[tuple[Any, ...]]:
         """All rows of a query that `sql.py` built."""
         connection = self._open()[0].cursor()
+        self._live[threading.get_ident()] = connection
         try:
             return connection.execute(_only_select(query)).fetchall()
         except duckdb.Error as error:
             raise _not_answerable(error) from None
         finally:
+            self._live.pop(threading.get_ident(), None)
             connection.close()
+
+    def interrupt(self, thread: int) -> None:
+        """Stop the query that this thread (its ident) runs, if it runs one; that thread is told `not_answerable`."""
+        connection = self._live.get(thread)
+        if connection is not None:
+            with suppress(duckdb.Error):  # it ended in the meantime
+                connection.interrupt()
 
     def _types(self, columns: Sequence[str]) -> Mapping[str, ColumnType]:
         for name in columns:

@@ -37,15 +37,23 @@ def snapshot(dataset: Dataset, folder: Path, salt: bytes) -> str:
     for each file, its size and its content (up to SMALL bytes) or its time of change. 64 hexadecimal digits that cannot
     be tried against guesses without the salt. A large file rewritten with its old size and time keeps its id.
     """
+    files = {name: [_file(path) for path in paths] for name, paths in _files(dataset, folder).items()}
+    described = {"release": dataset.release, "source": asdict(dataset.source), "files": files}
+    return keyed_hex(salt, canonical(described))
+
+
+def signature(dataset: Dataset, folder: Path) -> tuple[tuple[int, int] | None, ...]:
+    """(size, time of change in ns) of each file of the dataset: a cheap look whether its snapshot may have changed."""
+    paths = [path for group in _files(dataset, folder).values() for path in group]
+    return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths)
+
+
+def _files(dataset: Dataset, folder: Path) -> dict[str, list[Path]]:
     source = dataset.source
     named = {**source.files, "": source.file or source.database or ""}
-    files = {name: _state((folder / path).resolve()) for name, path in named.items() if path}
-    return keyed_hex(salt, canonical({"release": dataset.release, "source": asdict(source), "files": files}))
-
-
-def _state(path: Path) -> list[str]:
+    paths = {name: (folder / path).resolve() for name, path in named.items() if path}
     # A DuckDB file's newest changes stand in the log beside it.
-    return [part for file in (path, path.with_name(path.name + ".wal")) for part in _file(file)]
+    return {name: [path, path.with_name(path.name + ".wal")] for name, path in paths.items()}
 
 
 def _file(path: Path) -> list[str]:

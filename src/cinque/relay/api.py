@@ -55,7 +55,8 @@ class Waiters:
         """Wake everybody: the service stops."""
         self._closed = True
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: [self._set(key) for key in list(self._waiting)])
+            for key in list(self._waiting):
+                self._loop.call_soon_threadsafe(self._set, key)
 
     def _set(self, key: str) -> None:
         for event in self._waiting.get(key, ()):

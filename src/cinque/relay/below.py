@@ -58,6 +58,10 @@ class Loop:
         if self._thread is not None:
             self._thread.join(seconds)
 
+    def once(self) -> None:
+        """One tick in the caller's thread, for who drives the loop by hand."""
+        self._tick()
+
     @property
     def stopping(self) -> bool:
         """Whether it was asked to end."""

@@ -104,7 +104,8 @@ def build(figures: Iterable[Figure], relations: Iterable[Relation]) -> System:
 
     Sums, means and arrays (`other` figures) add up over groups of rows even where the groups' people overlap. So where
     the total and a part of a `union` carry such figures, what protects must also be a change whose parts add up: the
-    same pattern then leaves the figures that follow it undetermined too.
+    same pattern then leaves the figures that follow it undetermined too. The same holds where the parts of a `union`
+    do add up: the attacker may know, from the dataset's description or the filter, that nobody is in two of them.
     """
     every = tuple(figures)
     counts = sorted((f for f in every if f.kind != "other"), key=lambda f: f.id)
@@ -163,5 +164,5 @@ def _rows(
         yield Row(adding, excess)
         for p in parts:
             yield Row(((total, 1), (p, -1)), values[total] - values[p])
-        if relation.total in additive and not additive.isdisjoint(relation.parts):
+        if not excess or (relation.total in additive and not additive.isdisjoint(relation.parts)):
             yield Row(adding, shadow=True)
