@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cinque.analyses import count, summary, table
+from cinque.analyses.factors import by_cell
 from cinque.analyses.work import parameters_of
 from cinque.errors import Refused
 from cinque.model.datasets import Column
+from cinque.query.source import Group
 from cinque.sdc.figures import is_suppressed
 from cinque.sdc.interval import bounds_of
 from tests.analyses import several_rounds
@@ -259,3 +261,26 @@ def test_several_rounds_end_where_a_count_becomes_small() -> None:
     # Halves hold 32, 16 and 8 people at each TRE; 8 are too few.
     assert len(history) == 3
     assert (result.values["at_least"], result.values["below"]) == (16, 32)
+
+
+def test_somebody_with_several_rows_is_one_in_every_total() -> None:
+    data: list[Row] = [
+        {"person": "p1", "sex": "F", "drug": "celecoxib"},
+        {"person": "p1", "sex": "F", "drug": "none"},
+        {"person": "p1", "drug": "celecoxib"},
+        {"person": "p1", "drug": "none"},
+        {"person": "p2", "sex": "F", "drug": "none"},
+    ]
+    with sources({"north": data}, "person") as tres:
+        values = ask(table.ANALYSIS, tres, {"factors": ["sex", "drug"]})[0].values
+    assert (values["n"], values["missing"]) == (2, 1)
+    assert {m["level"]: m["people"] for m in values["margins"] if m["people"]} == {"F": 2, "celecoxib": 1, "none": 2}
+
+
+def test_no_engine_can_bring_in_a_label() -> None:
+    found = [Group(("F",), 3, 3, {}), Group((None,), 2, 2, {})]
+    assert by_cell(found, [("F",), ("M",)]) == ({("F",): found[0]}, [found[1]])
+    with pytest.raises(Refused) as caught:
+        by_cell([*found, Group(("Jane Doe",), 1, 1, {})], [("F",), ("M",)])
+    assert caught.value.code == "not_answerable"
+    assert "Jane" not in str(caught.value)
