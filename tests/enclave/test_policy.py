@@ -291,8 +291,10 @@ PERSON = ('sign_off = "automatic"', 'sign_off = "person"')
 def test_the_most_specific_agreement_counts(changes: list[tuple[str, str]], counts: str) -> None:
     text = another(*changes)
     assert authorised(agreements_toml=text).agreement.id == counts
-    first, second = text.split("\n\n[[")  # the order in the file makes no difference
+    first, second = text.split("\n\n[[")  # neither the order in the file nor the ids make a difference
     assert authorised(agreements_toml=f"[[{second}\n{first}\n").agreement.id == counts
+    swapped = text.replace('"second"', '"x"').replace('"counts"', '"second"').replace('"x"', '"counts"')
+    assert authorised(agreements_toml=swapped).agreement.id == {"counts": "second", "second": "counts"}[counts]
 
 
 @pytest.mark.parametrize(
