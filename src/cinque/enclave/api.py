@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,9 +11,9 @@ from fastapi import Depends, FastAPI, Query, Request, Response
 
 from cinque.crate.cards import PersonCard
 from cinque.crate.keys import key_id
-from cinque.enclave import people, store
+from cinque.enclave import people, policy, store
 from cinque.enclave.service import Enclave
-from cinque.errors import Forbidden, Refused
+from cinque.errors import CinqueError, Forbidden, Refused
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.clock import rfc3339
 from cinque.model.lifecycle import FINAL, State, steps_from
@@ -58,7 +59,7 @@ def build(
 
     @app.post("/tasks/{task_id}/decide")
     def decide(task_id: str, call: Call = Depends(staff)) -> Response:
-        record = people.decide(enclave, call.body)
+        record = people.decide(enclave, call.body, task_id)
         return Response(canonical(_brief(record)), media_type=JSON)
 
     @app.get("/audit", dependencies=[Depends(staff)])
@@ -79,8 +80,12 @@ def build(
 def _card(enclave: Enclave, key: str) -> PersonCard | None:
     """The card of the person who calls with this key: `call`, which signs nothing else."""
     say = enclave.say
-    cards = (card for card in say.cards.values() if not say.revoked_key(card))
-    return next((card for card in cards if key_id("Ed25519", card.call) == key), None)
+    card = next((card for card in say.cards.values() if key_id("Ed25519", card.call) == key), None)
+    if card is not None:
+        with suppress(Refused):
+            policy.check_person(say, say.person(card.id), card, enclave.clock().date())
+            return card
+    return None
 
 
 def _brief(record: store.Record) -> dict[str, Any]:
@@ -105,7 +110,7 @@ def _whole(enclave: Enclave, record: store.Record) -> dict[str, Any]:
     whole = _brief(record) | {"steps": list(steps_from(record.task.state))}
     try:
         request = enclave.request(record)
-    except Refused:
+    except CinqueError:
         return whole  # what could not be read has nothing more to show
     statement = request.statement
     whole |= {

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cinque.crate import dsse
 from cinque.crate.request import Request
@@ -13,6 +12,7 @@ from cinque.enclave.policy import Authority
 from cinque.enclave.service import Enclave, why_not
 from cinque.errors import CinqueError, Conflict, Refused
 from cinque.lib.canonical import strict_loads
+from cinque.lib.clock import rfc3339
 from cinque.lib.digest import sha512_hex
 from cinque.lib.parse import parse
 from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task
@@ -132,16 +132,33 @@ def cancel(enclave: Enclave, task_id: str, envelope: str) -> None:
     statement = parse(CancelStatement, strict_loads(signed.payload), "A cancel statement")
     with enclave.database.read() as conn:
         record = store.find(conn, task_id)
-    if record is None or store.ended(record):
+    if record is None:  # it overtook the request, which is still on its way: take it when it is offered again
+        raise Refused("cancel-early", "The cancel is of a task that this TRE does not have (yet).")
+    if store.ended(record):
+        _cancelled_late(enclave, record)
         return
     signed.verify(enclave.say.card_of(record.task.requester).sign)
     if statement.request != record.task.request:
         raise Refused("cancel-other", "The signed cancel is of another request.")
-    enclave.on_cancelled(task_id)
     refusal = Refused("cancelled", "The person who asked cancelled the request.")
     actor = Actor(record.task.requester, Role.RESEARCHER)
-    with contextlib.suppress(Conflict):  # it ended in the meantime: the release stands
+    try:
         enclave.end(record, enclave.request(record), None, "cancel", actor=actor, refusal=refusal)
+    except Conflict:  # it moved in the meantime: what it is now decides
+        cancel(enclave, task_id, envelope)
+        return
+    enclave.on_cancelled(task_id)  # only now: an interrupted query must find the task cancelled, not running
+
+
+def _cancelled_late(enclave: Enclave, record: store.Record) -> None:
+    """The release stands; that somebody wanted to stop it is on record."""
+    with enclave.database.write() as conn:
+        released = store.released_at(conn, record.task.id)
+        if record.task.state is State.RELEASED and released is not None:
+            at = rfc3339(datetime.fromtimestamp(released, UTC))
+            detail = f"too late: released at {at}"
+            entry = AuditEntry(record.task.id, "cancel", record.task.requester, enclave.clock(), detail)
+            enclave.audit(conn, entry)
 
 
 def held_for_sign_off(authority: Authority) -> dict[str, str]:
@@ -150,5 +167,6 @@ def held_for_sign_off(authority: Authority) -> dict[str, str]:
         "code": "sign-off-by-person",
         "sentence": f"Agreement `{authority.agreement.id}` fits, and lets a person decide on each request.",
         "rule": "agreement.sign_off",
-        "remedy": '`cinque tre sign-off TASK` or `cinque tre refuse TASK`; or `sign_off = "automatic"` in the agreement.',
+        "remedy": "`cinque tre sign-off TASK` or `cinque tre refuse TASK`; "
+        'or `sign_off = "automatic"` in the agreement.',
     }

@@ -40,9 +40,10 @@ class Decision:
     at: str
 
 
-def decide(enclave: Enclave, envelope: bytes) -> store.Record:
-    """Carry out a signed decision. Raises Refused for what is not signed by a person of this TRE in that role, gives no
-    reason, or was made of another output; Conflict when the task is past it; Forbidden for one's own request.
+def decide(enclave: Enclave, envelope: bytes, task: str) -> store.Record:
+    """Carry out a signed decision on `task`. Raises Refused for what is not signed by a person of this TRE in that
+    role, gives no reason, or was made of another task or output; Conflict when the task is past it; Forbidden for
+    one's own request.
     """
     signed = dsse.open_envelope(envelope, DECISION_TYPE)
     decision = parse(Decision, strict_loads(signed.payload), "A decision")
@@ -54,10 +55,12 @@ def decide(enclave: Enclave, envelope: bytes) -> store.Record:
         raise Forbidden("decision-key", "A decision is signed with a person's signing key.")
     signed.verify(card.sign)
     person = policy.may_decide(enclave.say, card.id, role, enclave.clock().date())
-    if abs((enclave.clock() - parse_rfc3339(decision.at)).total_seconds()) > 3600:
+    if not _fresh(decision.at, enclave):
         raise Refused("decision-stale", "The decision was signed more than an hour ago.", remedy="Decide again.")
     with enclave.database.read() as conn:
         record = store.get(conn, decision.task)
+        if store.get(conn, task).task.id != record.task.id:
+            raise Refused("decision-other-task", "The decision was signed for another task.", remedy="Decide again.")
     filed = (decision.decision, person.id, envelope.decode())
     actor = Actor(person.id, role)
     match decision.decision:
@@ -72,6 +75,13 @@ def decide(enclave: Enclave, envelope: bytes) -> store.Record:
             _withhold(enclave, record, decision, person, actor, filed)
     with enclave.database.read() as conn:
         return store.get(conn, record.task.id)
+
+
+def _fresh(at: str, enclave: Enclave) -> bool:
+    try:
+        return abs((enclave.clock() - parse_rfc3339(at)).total_seconds()) <= 3600
+    except ValueError:
+        return False  # no time at all
 
 
 def seen_digest(enclave: Enclave, row: store.Round) -> str:

@@ -15,7 +15,6 @@ from cinque.crate.request import Request
 from cinque.crate.rounds import ROUND_TYPE, STATEMENT, RoundStatement, read_transcript, sign_round, transcript_digest
 from cinque.crate.signed import open_statement
 from cinque.enclave import publish, store
-from cinque.enclave.policy import Authority
 from cinque.errors import Refused
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.digest import sha512_hex
@@ -60,11 +59,10 @@ def release(
     record: store.Record,
     request: Request,
     row: store.Round,
-    authority: Authority,
     actor: Actor | None,
     decision: tuple[str, str, str] | None,
 ) -> None:
-    """Let one round's part go, signed by the release key, sealed to the members' enclaves and the person (mode open)."""
+    """Let one round's part go, signed by the release key, sealed to members' enclaves and the person (mode open)."""
     with enclave.database.read() as conn:
         before = transcripts(enclave, conn, record.task.id)
     released = strict_loads(enclave.files.get(row.released))

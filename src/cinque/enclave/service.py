@@ -64,8 +64,8 @@ class Enclave:
         self._watcher = watcher
         self.actor = Actor(card.id, Role.ENCLAVE)
         self.on_outgoing: Callable[[], None] = lambda: None
-        self.on_work: Callable[[str], None] = lambda task: None
-        self.on_cancelled: Callable[[str], None] = lambda task: None
+        self.on_work: Callable[[str], None] = lambda _: None
+        self.on_cancelled: Callable[[str], None] = lambda _: None
 
     @property
     def say(self) -> Say:
@@ -121,15 +121,20 @@ class Enclave:
         evidence = self.filed(crate)
         code, why = (refusal.code, why_not(refusal)) if refusal else ("", {})
         destroyed: list[str] = []
-        with self.database.write() as conn:
-            if decision is not None:
-                self.keep_decision(conn, record, decision)
-            for row in rows:
-                store.keep_round(conn, row)
-            record = self.step(conn, record, step, actor=actor, code=code, evidence=evidence, why=why)
-            if refusal is not None:
-                destroyed = store.drop_unreleased(conn, record.task.id)
-            self.out(conn, record, request, crate)
+        try:
+            with self.database.write() as conn:
+                if decision is not None:
+                    self.keep_decision(conn, record, decision)
+                for row in rows:
+                    store.keep_round(conn, row)
+                record = self.step(conn, record, step, actor=actor, code=code, evidence=evidence, why=why)
+                if refusal is not None:
+                    destroyed = store.drop_unreleased(conn, record.task.id)
+                self.out(conn, record, request, crate)
+        except Conflict:
+            if evidence:
+                self.files.delete(evidence)  # a crate that came too late must not lie about
+            raise
         for digest in destroyed:
             self.files.delete(digest)
         self.left(record.task.id)

@@ -207,6 +207,11 @@ def rounds(conn: Connection, task_id: str) -> list[Round]:
     return [Round(**{**row._mapping, "judgement": json.loads(row.judgement)}) for row in found]
 
 
+def holds(conn: Connection, digest: str) -> bool:
+    """Whether some round on record computed this file."""
+    return conn.execute(select(ROUNDS.c.task).where(ROUNDS.c.released == digest).limit(1)).first() is not None
+
+
 def drop_unreleased(conn: Connection, task_id: str) -> list[str]:
     """Forget rounds that did not leave; the files to destroy."""
     where = (ROUNDS.c.task == task_id, ROUNDS.c.envelope == "")

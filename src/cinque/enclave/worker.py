@@ -74,7 +74,7 @@ class Worker:
         except Refused as refusal:
             step = "withhold" if refusal.code == "not_answerable" else "refuse"
             self._give_up(task, refusal, step)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a task that fails must not end its worker
             self._log("task-failed", task=task, error=type(error).__name__, exc_info=True)
             # The cause may depend on the data, so it stays inside.
             self._give_up(task, Refused("failed", "The analysis could not be completed at this TRE."), "fail")
@@ -87,7 +87,7 @@ class Worker:
             self._enclave.give_up(task, refusal, step)
         except Conflict:
             pass
-        except Exception:
+        except Exception:  # noqa: BLE001 - the same
             self._log("task-stuck", task=task, exc_info=True)
 
     def run(self, task: str) -> None:
@@ -118,10 +118,17 @@ class Worker:
             # Every check that needs no data has passed by now, so this one depends on data: its cause stays inside.
             self._log("not-answerable", task=task, code=inside.code, sentence=inside.sentence)
             raise Refused("not_answerable", "This question cannot be answered at this TRE.") from None
-        if taken.authority.release == "automatic":
-            self._let_go(record, row)
-        else:
-            self._hold(record, row, taken.authority)
+        try:
+            if taken.authority.release == "automatic":
+                self._let_go(record, row)
+            else:
+                self._hold(record, row, taken.authority)
+        except Refused:  # cancelled or revoked in the meantime: what was computed is destroyed
+            with enclave.database.read() as conn:
+                kept = store.holds(conn, row.released)
+            if not kept:
+                enclave.files.delete(row.released)
+            raise
 
     def _compute(self, task: str, taken: custody.Custody, step: Step, source: Source, snapshot: str) -> store.Round:
         enclave = self._enclave
@@ -166,7 +173,7 @@ def release_round(
     """
     request = enclave.request(record)
     actor = None if decision is None else enclave.checker(decision[1])
-    authority = enclave.authority(record)
+    enclave.authority(record)  # revocation and dates are read again
     analysis = custody.chosen(request.statement.analysis, request.statement.analysis_version)
     if analysis.rounds == 1:
         with enclave.database.read() as conn:
@@ -175,7 +182,7 @@ def release_round(
         crate = publish.release(enclave, record, request, [row], head)
         enclave.end(record, request, crate, "release", rows=[row], actor=actor, decision=decision)
         return
-    rounds.release(enclave, record, request, row, authority, actor, decision)
+    rounds.release(enclave, record, request, row, actor, decision)
 
 
 def end_session(enclave: Enclave, record: store.Record) -> None:

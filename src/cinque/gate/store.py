@@ -42,6 +42,11 @@ def task(conn: Connection, task_id: str) -> Task | None:
     return _task(row) if row else None
 
 
+def packet(conn: Connection, task_id: str) -> str | None:
+    """The sha512 of the bytes that came down for a task, or None for one that is unknown."""
+    return conn.execute(select(TASKS.c.packet).where(TASKS.c.id == task_id)).scalar()
+
+
 def tasks(conn: Connection, most: int) -> list[Task]:
     """The tasks of this gate."""
     return [_task(row) for row in conn.execute(select(TASKS).order_by(TASKS.c.id).limit(most))]

@@ -33,10 +33,12 @@ from cinque.storage.database import Database
 from cinque.storage.files import Files
 from cinque.wire.messages import (
     CANCEL_TYPE,
+    SEALED_TYPE,
     CancelStatement,
     Enrolment,
     RequestStatus,
     Return,
+    SealedStatement,
     TaskStatus,
 )
 
@@ -84,6 +86,11 @@ class Hub:
             known = store.party(conn, new.id)
             if known is not None:
                 accept_change(known.card.encode(), enrolment.card.encode())
+            other = store.party_by_key(conn, new.call_key)
+            if other is not None and other.id != new.id:
+                raise Refused(
+                    "call-key-taken", "Somebody else here calls with this key.", remedy="Make keys of your own."
+                )
             if not store.burn_token(conn, sha256_hex(enrolment.token.encode()), new.id, self.clock().timestamp()):
                 raise Forbidden(
                     "token-refused",
@@ -92,7 +99,7 @@ class Hub:
                 )
             store.add_party(conn, new, self.clock().timestamp())
             self._audit(conn, AuditEntry(new.id, "enrol", new.call_key, self.clock(), new.kind))
-        self._keys.pop(new.call_key, None)
+        self._keys.clear()  # also the key of an earlier card, which calls no longer
         return self.card.envelope
 
     def public_key(self, key: str) -> str | None:
@@ -170,7 +177,7 @@ class Hub:
             self._ring.sign("receipt"),
         )
         self.files.put(packet)
-        scoped = f"{person.id}/{idempotency}" if idempotency else None
+        scoped = sha256_hex(f"{person.id}/{idempotency}".encode()) if idempotency else None
         with self.database.write() as conn:
             earlier = store.request(conn, statement.id) or (
                 store.request_by_idempotency(conn, scoped) if scoped else None
@@ -262,8 +269,8 @@ class Hub:
         """Sealed bytes that answer a request of the caller."""
         person = self._person(key)
         with self.database.read() as conn:
-            owner = store.result_owner(conn, digest)
-        if owner != person.id:
+            owned = store.owns_result(conn, digest, person.id)
+        if not owned:
             raise NotFound("no-such-result", "No result of a request of yours has this digest.")
         return self.files.get(digest)
 
@@ -282,7 +289,9 @@ class Hub:
         told: list[str] = []
         with self.database.write() as conn:
             request = self._own(conn, person, request_id)
-            for task in store.tasks_of(conn, request_id):
+            tasks = store.tasks_of(conn, request_id)
+            self._in_time(conn, tasks)
+            for task in tasks:
                 if task.state is State.OFFERED:
                     self._step(conn, task, "cancel", Actor(person.id, Role.RESEARCHER), now, code="cancelled")
                     relay.withdraw(conn, self.tables, task.id, ["request"])
@@ -295,6 +304,14 @@ class Hub:
             self.waiters.wake(tre)
         self._changed(request_id)
         return status
+
+    def _in_time(self, conn: Connection, tasks: Sequence[Task]) -> None:
+        """Raises Conflict("too-late") when every TRE's part has ended, and some of it was released."""
+        left = [task.id for task in tasks if task.state is State.RELEASED]
+        if left and all(store.ended(task) for task in tasks):
+            ends = [r.release for r in store.results_of(conn, left) if r.kind == "end"]
+            said = max((_released_at(release) for release in ends), default="")
+            raise Conflict("too-late", f"Too late to cancel: released{' at ' + said if said else ''}.")
 
     # --- what the relay asks ---------------------------------------------------------------------------------------
 
@@ -422,6 +439,15 @@ class Hub:
 
 def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def _released_at(release: str) -> str:
+    """The time in a TRE's signed word on what it let out (unproven here: the hub checks nobody's signature)."""
+    try:
+        envelope = dsse.open_envelope(release.encode(), SEALED_TYPE)
+        return parse(SealedStatement, strict_loads(envelope.payload), "A sealed statement").at
+    except Refused:
+        return ""
 
 
 def _party(card: PersonCard | TreCard, text: str) -> store.Party:

@@ -270,11 +270,11 @@ def results_of(conn: Connection, tasks: Sequence[str]) -> list[StoredResult]:
     return [StoredResult(*(getattr(row, n) for n in StoredResult.__dataclass_fields__)) for row in rows]
 
 
-def result_owner(conn: Connection, digest: str) -> str | None:
-    """Whose request these sealed bytes answer."""
-    return conn.execute(
-        select(TASKS.c.requester).join(RESULTS, RESULTS.c.task == TASKS.c.id).where(RESULTS.c.digest == digest).limit(1)
-    ).scalar()
+def owns_result(conn: Connection, digest: str, person: str) -> bool:
+    """Whether these sealed bytes answer a request of this person, whoever else was sent the same."""
+    answering = select(RESULTS.c.seq).join(TASKS, RESULTS.c.task == TASKS.c.id)
+    owned = answering.where(RESULTS.c.digest == digest, TASKS.c.requester == person).limit(1)
+    return conn.execute(owned).first() is not None
 
 
 def ended(task: Task) -> bool:

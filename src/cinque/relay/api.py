@@ -21,14 +21,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from cinque.errors import Forbidden, NotFound, Refused, TooMany
 from cinque.lib.canonical import canonical, strict_loads
-from cinque.lib.clock import Clock
+from cinque.lib.clock import Clock, parse_rfc3339
 from cinque.lib.parse import dump, parse
+from cinque.model.lifecycle import Role
 from cinque.relay import store
 from cinque.relay.store import Offer
 from cinque.relay.tables import RelayTables
 from cinque.storage.database import Database
 from cinque.storage.files import Files
-from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Blob, Item, Lease, Return, checked
+from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Blob, Item, Lease, Return, Taken, checked
 from cinque.wire.receive import Call
 
 LEASE_SECONDS = 30.0
@@ -157,8 +158,10 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
         return Item(offered.id, offered.kind, offered.task, offered.body, blobs, offered.fence, until)
 
     def _blob(digest: str, size: int) -> Blob:
-        blob = Blob(digest, size)
-        return Blob.of(service.files.get(digest)) if size <= INLINE_LIMIT else blob
+        if size <= INLINE_LIMIT:
+            with suppress(Refused):  # bytes that are lost: only who fetches them is told, not all whose work is leased
+                return Blob.of(service.files.get(digest))
+        return Blob(digest, size)
 
     @router.post("/heartbeat")
     def heartbeat(call: Call = Depends(identified)) -> Response:
@@ -191,6 +194,8 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
     @router.post("/returns")
     def returns(call: Call = Depends(identified)) -> Response:
         message = parse(Return, strict_loads(call.body, max_bytes=BODY_LIMIT), "A return")
+        for taken in message.steps:
+            _check_taken(taken)
         data: bytes | None = None
         if message.blob is not None:
             data = message.blob.data()
@@ -201,6 +206,13 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
         return Response(receipt, media_type="application/json")
 
     return router
+
+
+def _check_taken(taken: Taken) -> None:
+    try:
+        Role(taken.role), parse_rfc3339(taken.at)
+    except ValueError:
+        raise Refused("malformed", "A return reports a step by nobody's role, or at no time.") from None
 
 
 def _held(call: Call) -> _Held:

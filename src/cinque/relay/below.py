@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from cinque.errors import CinqueError, Conflict, Refused, Unavailable
+from cinque.errors import CinqueError, Conflict, Forbidden, NotFound, Unavailable
 from cinque.lib.ids import Random
 from cinque.lib.parse import dump, parse
 from cinque.relay import store
@@ -73,7 +73,7 @@ class Loop:
             try:
                 self._tick()
                 failures = 0
-            except Exception as error:  # a loop outlives what it meets; what was not committed is met again
+            except Exception as error:  # noqa: BLE001 - a loop outlives what it meets, and meets it again
                 if self._stop.is_set():
                     return
                 failures += 1
@@ -85,7 +85,7 @@ class Loop:
 
 
 class Poller:
-    """Leases work and hands it to `take(item, blobs)`, which returns once custody is durable; then settles the lease."""
+    """Leases work and hands it to `take(item, blobs)`, which returns once custody is durable; then settles it."""
 
     def __init__(self, caller: Caller, take: Callable[[Item, list[bytes]], None], log: Log) -> None:
         self._caller = caller
@@ -100,9 +100,11 @@ class Poller:
                 self._take(item, [self._fetch(blob) for blob in item.blobs])
             except Unavailable:
                 raise
-            except Refused as error:
-                # It can never be taken as it is; the other side offers it again until it expires or is given up here.
-                self._log("item-refused", item=item.id, code=error.code, fence=item.fence)
+            except Exception as error:  # noqa: BLE001 - one bad item must not keep those behind it waiting
+                # It is offered again when its lease lapses, until it expires there or is given up here.
+                code = error.code if isinstance(error, CinqueError) else type(error).__name__
+                foreseen = isinstance(error, CinqueError)
+                self._log("item-refused", item=item.id, code=code, fence=item.fence, exc_info=not foreseen)
                 if item.fence < TRIES:
                     continue
             try:
@@ -118,7 +120,9 @@ class Poller:
 
 
 class Sender:
-    """Empties the outbox, oldest first, each message until it has arrived."""
+    """Empties the outbox, oldest first, each message until it has arrived. One that the other side says it cannot take
+    is kept and tried again when nothing else waits, so that it holds up nobody.
+    """
 
     def __init__(
         self,
@@ -127,13 +131,16 @@ class Sender:
         tables: RelayTables,
         files: Files,
         on_receipt: Callable[[Return, bytes], None],
+        log: Log,
     ) -> None:
         self._caller = caller
         self._database = database
         self._tables = tables
         self._files = files
         self._on_receipt = on_receipt
+        self._log = log
         self._more = threading.Event()
+        self._set_aside: set[int] = set()
 
     def wake(self) -> None:
         """Something was put into the outbox."""
@@ -143,13 +150,21 @@ class Sender:
         """Send what there is, or wait for the next commit (at most a few seconds: the table is the truth)."""
         self._more.clear()
         with self._database.read() as conn:
-            messages = store.unsent(conn, self._tables, 16)
+            messages = store.unsent(conn, self._tables, 16, self._set_aside)
         if not messages:
-            self._more.wait(5.0)
+            if not self._more.wait(5.0):
+                self._set_aside.clear()
             return
         for seq, raw in messages:
             message = parse(Return, raw, "A return")
-            receipt = self._send(message)
+            try:
+                receipt = self._send(message)
+            except CinqueError as error:
+                if not _of_this_message(error):
+                    raise
+                self._log("return-refused", message=message.id, code=error.code)
+                self._set_aside.add(seq)
+                continue
             with self._database.write() as conn:
                 store.sent(conn, self._tables, seq, receipt)
             self._on_receipt(message, receipt)
@@ -167,3 +182,8 @@ class Sender:
                 )
             message = replace(message, blob=Blob.of(data))
         return self._caller.call("POST", "/relay/returns", body=dump(message)).body
+
+
+def _of_this_message(error: CinqueError) -> bool:
+    """Whether the refusal is of one message, and not of the caller, his version or the moment."""
+    return isinstance(error, Conflict | Forbidden | NotFound) or error.status in (400, 422)

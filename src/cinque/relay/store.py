@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,13 +148,15 @@ def send(conn: Connection, tables: RelayTables, message_id: str, message: dict[s
     conn.execute(insert(outbox).values(id=message_id, message=json.dumps(message), sent=False))
 
 
-def unsent(conn: Connection, tables: RelayTables, most: int) -> list[tuple[int, dict[str, Any]]]:
-    """The oldest messages that still have to go up, in order."""
+def unsent(
+    conn: Connection, tables: RelayTables, most: int, without: Collection[int] = ()
+) -> list[tuple[int, dict[str, Any]]]:
+    """The oldest messages that still have to go up, in order; those of `without` are left aside."""
     outbox = tables.outbox
-    rows = conn.execute(
-        select(outbox.c.seq, outbox.c.message).where(outbox.c.sent.is_(False)).order_by(outbox.c.seq).limit(most)
-    )
-    return [(row.seq, json.loads(row.message)) for row in rows]
+    chosen = select(outbox.c.seq, outbox.c.message).where(outbox.c.sent.is_(False)).order_by(outbox.c.seq)
+    if without:
+        chosen = chosen.where(outbox.c.seq.not_in(without))
+    return [(row.seq, json.loads(row.message)) for row in conn.execute(chosen.limit(most))]
 
 
 def sent(conn: Connection, tables: RelayTables, seq: int, receipt: bytes | None) -> None:

@@ -227,6 +227,9 @@ class LocalTransport:
 
         try:
             await self._app(scope, receive, send)
+        except Exception:
+            if not chunks:  # once there is an answer, what went wrong is the service's own to log
+                raise
         finally:
             gone.set()
         return Reply(status, answer_headers, b"".join(chunks))
@@ -236,7 +239,7 @@ class LocalTransport:
 
 
 def local_loop(name: str = "cinque-local") -> asyncio.AbstractEventLoop:
-    """A running event loop in a daemon thread, for LocalTransport. Stop it with `loop.call_soon_threadsafe(loop.stop)`."""
+    """A running event loop in a daemon thread, for LocalTransport; `call_soon_threadsafe(loop.stop)` ends it."""
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name=name, daemon=True).start()
     return loop
