@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cinque import __version__
-from cinque.cli import ask, audit, crate, key, members, play, requests, services, staff, tre
+from cinque.cli import ask, audit, crate, key, members, play, requests, runs, services, staff, tre
 from cinque.cli.terminal import Here, Root
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ app.command("cancel", rich_help_panel=_RESEARCH)(requests.cancel)
 app.add_typer(key.app, name="key", rich_help_panel=_RESEARCH)
 app.command("connect", rich_help_panel=_RESEARCH)(members.connect)
 app.add_typer(members.app, name="members", rich_help_panel=_RESEARCH)
+app.command("runs", rich_help_panel=_CRATES)(runs.runs)
 app.command("verify", rich_help_panel=_CRATES)(crate.verify)
 app.add_typer(crate.app, name="crate", rich_help_panel=_CRATES)
 staff.add_to(tre.app)
