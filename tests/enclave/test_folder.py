@@ -544,6 +544,20 @@ def test_a_folder_that_goes_away_and_comes_back(folder: Path) -> None:
     assert watcher.mistakes == ()
 
 
+def test_a_file_that_cannot_be_read_is_looked_for_until_it_can(folder: Path) -> None:
+    target = folder.with_name("people elsewhere.toml")
+    (folder / "people.toml").rename(target)
+    (folder / "people.toml").symlink_to(target)
+    watcher = Watcher(folder, ANALYSES)
+    watcher.current()
+    target.unlink()
+    assert len(watcher.current().people) == 2
+    assert watcher.mistakes
+    target.write_text(PEOPLE.replace("2027-06-30", "2028-06-30"))
+    assert str(watcher.current().people[0].training_until) == "2028-06-30"
+    assert watcher.mistakes == ()
+
+
 def test_a_revocation_holds_at_once_though_another_file_has_a_mistake(folder: Path) -> None:
     watcher = Watcher(folder, ANALYSES)
     first = watcher.current()

@@ -280,7 +280,7 @@ class Watcher:
         self.mistakes: tuple[Mistake, ...] = ()
         self._names: tuple[str, ...] = ()
         self._paths: tuple[str, ...] = ()
-        self._seen = self._signature()  # taken before reading, so that a change while reading is seen next time
+        self._seen: tuple[tuple[int, ...] | None, ...] = ()  # so the first look reads again what changed meanwhile
         self._files = read_files(path)
         self._say = compose(self._files, analyses)
         self._watch(self._files)
