@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,7 @@ def _ask() -> None:
     """Ask a question of the TREs."""
 
 
-def ask(
+def send(
     ctx: typer.Context,
     analysis: str,
     parameters: dict[str, Any],
@@ -85,10 +86,19 @@ def ask(
 
 
 def command(analysis: Analysis[Any]) -> Any:
-    """The command of an analysis: its parameters, then those of `ask`. A parameter without default is positional."""
+    """The command of an analysis."""
+    one = typer.Typer(add_completion=False, rich_markup_mode=None)
+    one.command(analysis.name, help=f"{analysis.title}.")(function(analysis))
+    return typer.main.get_command(one)
+
+
+def function(analysis: Analysis[Any]) -> Callable[..., None]:
+    """What typer makes the command of: the analysis's parameters, then those of every question. A parameter without
+    default is positional. Raises ValueError for one that no command line can give, or that is named like an option.
+    """
     hints = typing.get_type_hints(analysis.parameters)
     known = fields(analysis.parameters)
-    template = inspect.signature(ask, eval_str=True).parameters
+    template = inspect.signature(send, eval_str=True).parameters
     shared = [p for name, p in template.items() if name not in ("ctx", "analysis", "parameters")]
     own = [_parameter(field, hints[field.name]) for field in known]
     if clash := {p.name for p in own} & {p.name for p in shared}:
@@ -96,16 +106,14 @@ def command(analysis: Analysis[Any]) -> Any:
 
     def run(ctx: typer.Context, **given: Any) -> None:
         parameters = {field.name: _value(hints[field.name], given.pop(field.name)) for field in known}
-        ask(ctx, analysis.name, {name: value for name, value in parameters.items() if value is not None}, **given)
+        send(ctx, analysis.name, {name: value for name, value in parameters.items() if value is not None}, **given)
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     first = template["ctx"]
     signature = [first, *(p.replace(kind=keyword) for p in (*own, *shared))]
     run.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]  # what typer reads
     run.__annotations__ = {p.name: p.annotation for p in signature}
-    one = typer.Typer(add_completion=False, rich_markup_mode=None)
-    one.command(analysis.name, help=f"{analysis.title}.", no_args_is_help=False)(run)
-    return typer.main.get_command(one)
+    return run
 
 
 def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:

@@ -41,7 +41,7 @@ def verify(
 
         for place, service, report in found:
             tone = "green" if report.broken_at is None else "bold red"
-            show(Text.assemble((f"{service} ", "bold"), (f"{place}\n", "dim"), (f"  {report.sentence}\n", tone)))
+            show(Text.assemble((f"{service} ", "bold"), (f"{place}\n", "dim"), (f"  {report.sentence}", tone)))
             show(Text(f"  head {report.head}", "dim"))
     raise typer.Exit(NO if broken else OK)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cinque.cli.terminal import NO, UNUSABLE, Json, emit, grid, refuse, say, show
+from cinque.cli.terminal import NO, UNUSABLE, Json, emit, grid, line, refuse, say, show
 from cinque.errors import CinqueError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
     facts = (
         f"{path} {verdict} rule of level {level} or above, at stage {report.stage} ({report.seconds * 1000:.0f} ms)."
     )
-    show(Text(facts, "bold green" if report.holds(level) else "bold red"))
+    line(facts, style="bold green" if report.holds(level) else "bold red")
     if rest:
         say(f"{rest} findings of lower levels: see them with --level may.", style="dim")
     if report.not_examined:

@@ -91,7 +91,7 @@ def _states(found: dict[str, Any]) -> str:
 
 
 def _state(state: str, code: str) -> str:
-    return f"{state} ({code})" if code else state
+    return f"{state} ({code})" if code and code != state else state
 
 
 def _print(found: dict[str, Any]) -> None:

@@ -270,4 +270,5 @@ def _decide(
     if json:
         emit(after)
     else:
-        show(grid(("task", after["task"]), ("state", after["state"]), ("code", after["code"])))
+        rows = [(name, after[name]) for name in ("task", "state", "code") if after[name]]
+        show(grid(*rows))

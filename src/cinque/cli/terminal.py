@@ -91,9 +91,9 @@ def show(renderable: RenderableType) -> None:
     out().print(renderable)
 
 
-def line(text: str) -> None:
+def line(text: str, *, style: str = "") -> None:
     """A line of the result, whole: a path, a token, an id."""
-    out().print(harmless(text), soft_wrap=True)
+    out().print(harmless(text), style=style or None, soft_wrap=True)
 
 
 def emit(value: Any) -> None:

@@ -68,8 +68,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: headings, how many of them are labels, and rows."""
+    """A table: what its figures are where that is one thing, headings, how many of them are labels, and rows."""
 
+    title: str
     columns: tuple[str, ...]
     labels: int
     rows: tuple[tuple[Cell, ...], ...]
@@ -152,13 +153,13 @@ def _laid_out(whole: Sequence[Record], per_tre: Mapping[str, Sequence[Record]]) 
         for record in whole:
             own = [records.get(record.labels, {}).get(figures[0], "") for records in found.values()]
             rows.append((*_words(record), *map(_cell, (*own, record.figures.get(figures[0], "")))))
-        return Sheet((*labels, *found, f"{figures[0]}, {ALL}"), len(labels), tuple(rows))
+        return Sheet(figures[0], (*labels, *found, ALL), len(labels), tuple(rows))
     for record in whole:
         for tre, records in (*found.items(), (ALL, {record.labels: record.figures})):
             if own_figures := records.get(record.labels):
                 cells = [_cell(own_figures.get(name, "")) for name in figures]
                 rows.append((*_words(record), (tre, False), *cells))
-    return Sheet((*labels, "TRE", *figures), len(labels) + 1, tuple(rows))
+    return Sheet("", (*labels, "TRE", *figures), len(labels) + 1, tuple(rows))
 
 
 def _words(record: Record) -> tuple[Cell, ...]:
@@ -173,6 +174,8 @@ def _cell(value: Any) -> Cell:
 def exactness(answer: Answer) -> str:
     """How far the answer can be relied on, in words (contracts section 4)."""
     if answer.values is None:
+        if answer.pending:
+            return "No figure has come back yet: there is no answer so far."
         return "Nobody released a figure: there is no answer."
     over = ", ".join(answer.answered)
     if answer.exactness == "exact" and not answer.missing and not answer.pending:
@@ -216,7 +219,8 @@ def renderable(answer: Answer) -> RenderableType:
 
 
 def _table(sheet: Sheet) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    title = Text(short(sheet.title), "dim") if sheet.title else None
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for place, column in enumerate(sheet.columns):
         table.add_column(Text(short(column)), justify="left" if place < sheet.labels else "right", overflow="fold")
     for row in sheet.rows:
@@ -275,7 +279,8 @@ def _html_table(sheet: Sheet) -> str:
         for row in sheet.rows
     ]
     head = cells([(column, False) for column in sheet.columns], "th")
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
+    caption = f"<caption>{_safe(sheet.title)}</caption>" if sheet.title else ""
+    return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
 def _safe(text: str) -> str:
