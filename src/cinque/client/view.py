@@ -158,7 +158,7 @@ def _laid_out(whole: Sequence[Record], per_tre: Mapping[str, Sequence[Record]]) 
         for tre, records in (*found.items(), (ALL, {record.labels: record.figures})):
             if own_figures := records.get(record.labels):
                 cells = [_cell(own_figures.get(name, "")) for name in figures]
-                rows.append((*_words(record), (tre, False), *cells))
+                rows.append((*_words(record), (short(tre), False), *cells))
     return Sheet("", (*labels, "TRE", *figures), len(labels) + 1, tuple(rows))
 
 
