@@ -139,5 +139,6 @@ def enrol(written: Written, url: str) -> None:
 
 
 def _end_with_parent() -> None:
-    # A demo that is killed leaves nothing running (Linux: PR_SET_PDEATHSIG is 1).
+    # A demo that is killed leaves nothing running (Linux: PR_SET_PDEATHSIG is 1). Linux means the *thread* that started
+    # the child: start services from one that lives as long as they do.
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,6 +1,7 @@
 """The serving side over HTTP: ask for work, keep a lease, settle it, fetch bytes, hand in returns.
 
 POST /relay/lease?wait=S     Lease          long-poll; the one `async` wait of the house
+                  &fresh=1                  the caller holds nothing: its earlier leases end at once
 POST /relay/heartbeat        {item, fence}
 POST /relay/settle           {item, fence}
 GET  /relay/blobs/{sha512}   bytes offered to the caller
@@ -144,11 +145,20 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
             service.leased(peer, offers, conn)
         return offers
 
+    def let_go(peer: str) -> None:
+        with service.database.write() as conn:
+            store.let_go(conn, service.tables, peer)
+
     @router.post("/lease")
     async def lease(
-        request: Request, wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT), call: Call = Depends(identified)
+        request: Request,
+        wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
+        fresh: bool = Query(default=False),
+        call: Call = Depends(identified),
     ) -> Response:
         peer = await to_thread.run_sync(service.peer, call.key)
+        if fresh:
+            await to_thread.run_sync(let_go, peer)
         offers = await service.waiters.until(peer, lambda: take(peer), wait, request)
         return _json(Lease(tuple(_item(o) for o in offers)))
 

@@ -91,10 +91,14 @@ class Poller:
         self._caller = caller
         self._take = take
         self._log = log
+        self._fresh = True
 
     def tick(self) -> None:
-        """One long-poll and what came of it."""
-        reply = self._caller.call("POST", f"/relay/lease?wait={WAIT:g}", timeout=WAIT + 10)
+        """One long-poll and what came of it. The first, and one after a failure, says that nothing is held: what was
+        leased to a connection that broke is given again at once, not when the lease lapses.
+        """
+        fresh, self._fresh = self._fresh, True
+        reply = self._caller.call("POST", f"/relay/lease?wait={WAIT:g}&fresh={int(fresh)}", timeout=WAIT + 10)
         for item in parse(Lease, reply.json(), "A lease").items:
             try:
                 self._take(item, [self._fetch(blob) for blob in item.blobs])
@@ -111,6 +115,7 @@ class Poller:
                 self._caller.call("POST", "/relay/settle", body={"item": item.id, "fence": item.fence})
             except Conflict:
                 self._log("lease-lapsed", item=item.id)
+        self._fresh = False
 
     def _fetch(self, blob: Blob) -> bytes:
         data = blob.data()

@@ -89,6 +89,15 @@ def lease(conn: Connection, tables: RelayTables, peer: str, now: float, seconds:
     )
 
 
+def let_go(conn: Connection, tables: RelayTables, peer: str) -> None:
+    """End the leases of a peer that holds nothing: it has just started, or never heard what it was given. Should it
+    hold something after all, the higher fencing number of the next lease tells.
+    """
+    items = tables.items
+    held = and_(items.c.peer == peer, items.c.settled.is_(False), items.c.lease_until > 0)
+    conn.execute(update(items).where(held).values(lease_until=0.0))
+
+
 def heartbeat(
     conn: Connection, tables: RelayTables, peer: str, item: str, fence: int, now: float, seconds: float
 ) -> None:
