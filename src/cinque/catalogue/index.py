@@ -202,7 +202,7 @@ class Index:
 
 def _phrases(text: str) -> str:
     """The words as quoted phrases of FTS5: nothing in them is an operator."""
-    words = [word for word in text.split() if any(character.isalnum() for character in word)]
+    words = [word for word in text.replace("\0", " ").split() if any(character.isalnum() for character in word)]
     if not words:
         raise Unreadable("text-empty", "The text to look for holds no word.", remedy="Give a word of the question.")
     return " ".join('"' + word.replace('"', '""') + '"*' for word in words)
