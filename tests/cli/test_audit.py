@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,21 @@ def test_one_changed_entry_is_found_and_nothing_is_written(home: Path) -> None:
     assert "Entry 2" in found.stdout
     assert (home / "b" / "hub.sqlite").read_bytes() == before
     assert document(cinque("audit", "verify", home, "--json"))["unbroken"] is False
+
+
+def test_what_a_service_has_not_yet_folded_into_its_file_is_read_and_left_as_it_is(home: Path, tmp_path: Path) -> None:
+    source, copy = home / "a", tmp_path / "copy"
+    copy.mkdir()
+    with closing(sqlite3.connect(source / "hub.sqlite")) as reader:
+        reader.execute("SELECT count(*) FROM audit").fetchall()  # while somebody reads, the journal is kept
+        assert cinque("hub", "invite", source, "east").exit_code == 0
+        for name in ("hub.sqlite", "hub.sqlite-wal", "hub.toml"):
+            (copy / name).write_bytes((source / name).read_bytes())
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    assert len(before["hub.sqlite-wal"]) > 0
+    (one,) = document(cinque("audit", "verify", copy, "--json"))["audits"]
+    assert one["entries"] == 3
+    assert {name: (copy / name).read_bytes() for name in before} == before
 
 
 def test_a_database_that_is_none_is_no_unbroken_record(home: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
 from cinque.client.home import ClientHome
-from cinque.crate.cards import Members, PersonCard, fingerprint, issue_person_card, read_card
+from cinque.crate.cards import HubCard, Members, PersonCard, fingerprint, issue_card, issue_person_card, read_card
 from cinque.crate.keys import KeyRing
 from tests.builders import a_person, a_tre, some_members
 from tests.cli.commands import a_home, cinque, document
@@ -139,6 +141,43 @@ def test_a_connection_that_cannot_be_made_changes_nothing(
     found = cinque("connect", hub, "--members", tmp_path / members, "--token", "aa", home=home)
     assert (found.exit_code, f"[{code}" in found.stderr) == (exit_code, True), found.stderr
     assert {path.name: path.read_bytes() for path in home.iterdir()} == before
+
+
+def _hub_card() -> bytes:
+    ring = KeyRing.new({"receipt": "sign", "call": "sign"})
+    card = HubCard(name="hub", receipt=ring.public("receipt"), call=ring.public("call"))
+    return issue_card(card, ring.sign("receipt"))
+
+
+@pytest.mark.parametrize(("pinned", "exit_code"), [("the same", 0), ("another", 1), ("none", 0)])
+def test_a_hub_that_shows_another_card_than_the_pinned_one_is_not_connected_to(
+    tmp_path: Path, pinned: str, exit_code: int
+) -> None:
+    shown, other = (_hub_card() for _ in range(2))
+    known = {"the same": [shown], "another": [other], "none": []}[pinned]
+    Members.of([a_tre().envelope, *known]).save(tmp_path / "members.json")
+    home = a_home(tmp_path / "home")
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(shown)
+
+        def log_message(self, *args: object) -> None:
+            return
+
+    with HTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        found = cinque("connect", address, "--members", tmp_path / "members.json", "--token", "aa", home=home)
+        thread.join()
+    assert found.exit_code == exit_code, found.stderr
+    assert ("[hub-differs" in found.stderr) == (exit_code == 1)
+    assert (home / "client.toml").exists() == (exit_code == 0)
+    assert (home / "members.json").exists() == (exit_code == 0)
 
 
 def test_the_card_of_a_pinned_person_follows_their_own(tmp_path: Path) -> None:

@@ -130,3 +130,12 @@ def test_a_hub_invites_with_a_token_of_its_own_each_time(tmp_path: Path) -> None
     stored = b"".join(path.read_bytes() for path in (tmp_path / "hub").rglob("*") if path.is_file())
     assert not any(token.encode() in stored for token in tokens)
     assert cinque("hub", "invite", tmp_path / "nowhere", "north").exit_code == 2
+
+
+def test_a_hub_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
+    assert cinque("hub", "init", tmp_path / "hub", "--url", "no address").exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+    assert cinque("hub", "init", tmp_path / "hub").exit_code == 0
+    before = (tmp_path / "hub" / "hub.card.json").read_bytes()
+    assert cinque("hub", "init", tmp_path / "hub").exit_code == 1
+    assert (tmp_path / "hub" / "hub.card.json").read_bytes() == before

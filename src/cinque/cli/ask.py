@@ -101,8 +101,6 @@ def function(analysis: Analysis[Any]) -> Callable[..., None]:
     template = inspect.signature(send, eval_str=True).parameters
     shared = [p for name, p in template.items() if name not in ("ctx", "analysis", "parameters")]
     own = [_parameter(field, hints[field.name]) for field in known]
-    if clash := {p.name for p in own} & {p.name for p in shared}:
-        raise ValueError(f"{analysis.name} has parameters that `ask` has too: {', '.join(sorted(clash))}")
 
     def run(ctx: typer.Context, **given: Any) -> None:
         parameters = {field.name: _value(hints[field.name], given.pop(field.name)) for field in known}
