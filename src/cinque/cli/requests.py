@@ -9,12 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cinque.cli.terminal import NO, OK, Home, Json, emit, err, grid, home_of, listing, say, show, with_passphrase
+from cinque.cli.terminal import (
+    NO,
+    OK,
+    Home,
+    Json,
+    emit,
+    err,
+    grid,
+    harmless,
+    home_of,
+    listing,
+    say,
+    show,
+    with_passphrase,
+)
 
 if TYPE_CHECKING:
     from cinque.client.client import Client, Request
     from cinque.client.home import RequestFolder
-    from cinque.wire.messages import RequestStatus
+    from cinque.wire.messages import RequestStatus, TaskStatus
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id, or its first characters.")]
 
@@ -162,11 +176,14 @@ def progress(request: Request) -> Iterator[Callable[[RequestStatus], None]]:
     last: dict[str, str] = {}
     console = err()
 
+    def name(task: TaskStatus) -> str:
+        return harmless(names.get(task.tre, task.tre))  # the hub's words, not ours
+
     def table(status: RequestStatus) -> Table:
         made = Table.grid(padding=(0, 1))
         for task in status.tasks:
             mark = Text("●", tones.get(task.state, "dim")) if task.state in ended else Spinner("dots")
-            made.add_row(mark, Text(names.get(task.tre, task.tre)), Text(_state(task.state, task.code), "dim"))
+            made.add_row(mark, Text(name(task)), Text(harmless(_state(task.state, task.code)), "dim"))
         return made
 
     if not console.is_terminal:
@@ -175,7 +192,7 @@ def progress(request: Request) -> Iterator[Callable[[RequestStatus], None]]:
             for task in status.tasks:
                 now = _state(task.state, task.code)
                 if last.get(task.tre) != now:
-                    say(f"{names.get(task.tre, task.tre)}: {now}")
+                    say(f"{name(task)}: {now}")
                     last[task.tre] = now
 
         yield line
