@@ -25,6 +25,7 @@ from cinque.client.client import Request as Asked
 from cinque.client.home import ClientHome
 from cinque.crate import dsse
 from cinque.crate.cards import HubCard, Members, PersonCard, TreCard, read_card
+from cinque.crate.check import check, load_for_check
 from cinque.crate.keys import KeyRing, SigningKey
 from cinque.crate.request import Question, compose_request, read_request
 from cinque.enclave import store as enclave_store
@@ -391,7 +392,7 @@ class World:
             "dataset": "data",
             "analysis": analysis.name,
             "analysis_version": analysis.version,
-            "analysis_digest": package.identity(analysis),
+            "analysis_digest": package.digest(package.package(analysis)),
             "package": package.package(analysis),
             "parameters": {},
             "audience": tuple(Audience(self.sites[name].card.id, name) for name in tres),
@@ -576,3 +577,9 @@ def hub_card(world: World) -> HubCard:
     card = read_card((world.root / "hub" / "hub.card.json").read_bytes())
     assert isinstance(card, HubCard)
     return card
+
+
+def broken_rules(crate: Path) -> list[tuple[str, str]]:
+    """Rules of the profile that a crate on disk breaks: (rule, message)."""
+    metadata, files = load_for_check(crate)
+    return [(found.rule, found.message) for found in check(metadata, files=files).findings]

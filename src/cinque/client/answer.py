@@ -188,7 +188,7 @@ def recompute(
     from cinque.analyses import package
 
     chosen = registry.get(str(analysis["name"]))
-    if package.identity(chosen) != analysis["digest"]:
+    if package.digest(package.package(chosen)) != analysis["digest"]:
         raise Refused(
             "analysis-differs",
             f"`{chosen.name}` as installed here is not the one that was asked with.",

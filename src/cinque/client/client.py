@@ -160,7 +160,7 @@ class Client:
             dataset=dataset,
             analysis=chosen.name,
             analysis_version=chosen.version,
-            analysis_digest=package.identity(chosen),
+            analysis_digest=package.digest(package.package(chosen)),
             package=package.package(chosen),
             parameters=given,
             audience=audience,

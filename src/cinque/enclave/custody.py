@@ -69,6 +69,12 @@ def examine(request: Request, say: Say, now: datetime) -> Custody:
         raise Refused("profile", f"The request breaks rule {first.rule}: {first.message}", rule=first.rule)
     analysis = chosen(statement.analysis, statement.analysis_version)
     package.verify_package(request.package, analysis)
+    if statement.analysis_digest != package.digest(request.package):  # what agreements and revocations go by
+        raise Refused(
+            "analysis-differs",
+            "The request was signed with another digest than that of the analysis it carries.",
+            remedy="Ask with the digest of the package.",
+        )
     parameters = parse(analysis.parameters, request.parameters, "The analysis's parameters", code="parameters")
     authority = authorise(
         say,

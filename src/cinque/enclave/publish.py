@@ -122,6 +122,8 @@ def refusal(
     signed: tuple[Phase, ...] = ()
     if record is not None and request is not None and record.authority and record.authority["signed_off_by"] != "":
         signed = (sign_off_phase(enclave, record, request),)
+        if outcome == "refused":  # signed off once, and no longer when it was to run or to leave
+            signed = (*signed, _withdrawn(enclave, record, signed[0], error))
     return compose_refusal(
         request,
         enclave.card,
@@ -140,6 +142,15 @@ def refusal(
         code_digests=_code(request) if request else {},
         audit_head=head,
     )
+
+
+def _withdrawn(enclave: Enclave, record: store.Record, signed: Phase, error: CinqueError) -> Phase:
+    """A second look at a sign-off, at a run, a round or a release, that said no."""
+    refusal = (error.code, error.sentence)
+    again = phases.sign_off(
+        software(enclave), enclave.clock(), objects=signed.objects, agreement=signed.instruments[0], refusal=refusal
+    )
+    return replace(again, round=record.task.round + 1, description="Checked again before the task could go on.")
 
 
 def _left(enclave: Enclave, rows: Sequence[store.Round]) -> tuple[Mapping[str, bytes], list[Phase]]:
