@@ -85,6 +85,27 @@ def test_copies_are_one_run_and_the_answer_stands_beside_them(tmp_path: Path) ->
     ]
 
 
+def test_a_home_that_knows_better_is_believed(tmp_path: Path) -> None:
+    namesake = builders.a_person("Ada Second")  # the same ORCID on a card with another key
+    pinned = {
+        "a": builders.some_members(),
+        "b": builders.some_members(namesake, builders.a_tre()),
+        "c": builders.some_members(namesake),
+    }
+    for name in pinned:
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "released")
+    refresh([a_folder(tmp_path / name, members, name) for name, members in pinned.items()], tmp_path / "index")
+    with Index(tmp_path / "index") as index:
+        (run,) = runs(index)
+    assert run.verified == "not authentic"
+    assert {copy.folder: copy.verified for copy in run.crates} == {
+        "a": "authentic",
+        "b": "not authentic",
+        "c": "signer unknown",
+    }
+
+
 def test_authority_and_verdict_are_said_in_words(tmp_path: Path) -> None:
     write(tmp_path, "suppressed", "refused")
     refused, released = sorted(recorded(tmp_path), key=lambda run: run.outcome)

@@ -96,6 +96,8 @@ def refresh(folders: Sequence[Folder], database: Path, progress: Progress | None
     of another version is made anew. Raises Unavailable when the disk does not take it.
     """
     with _disk(database):
+        if not database.exists():
+            return rebuild(folders, database, progress)
         try:
             with closing(_connect(database)) as connection:
                 if not _ours(connection):
@@ -210,8 +212,8 @@ def _phrases(text: str) -> str:
 
 # ------------------------------------------------------------------------------------------------------------ files
 def _connect(database: Path) -> sqlite3.Connection:
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # for its owner alone, like the crates
-    return sqlite3.connect(database, timeout=_WAIT, isolation_level=None)
+    # Never made here: `rebuild` makes the file, for its owner alone, like the crates.
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT, isolation_level=None)
 
 
 def _ours(connection: sqlite3.Connection) -> bool:
