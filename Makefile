@@ -24,15 +24,15 @@ check: $(VENV)/.ready  ## style, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 
-docs: $(VENV)/.ready  ## build the documentation
-	@test -f docs/conf.py || { echo "There is no docs/conf.py, so there is no documentation to build."; exit 1; }
-	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+docs: $(VENV)/.ready  ## print the reference pages from the code, and build the documentation
+	$(BIN)/python tools/reference-pages
+	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
 
 bench: $(VENV)/.ready  ## measure a federation on this machine
 	$(BIN)/python -m cinque.federation.bench
 
 lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
-	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --group docs -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -c requirements/dev.txt -o requirements/uv.txt
