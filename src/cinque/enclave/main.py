@@ -28,7 +28,7 @@ from cinque.model.lifecycle import FINAL
 from cinque.query.duckdb_engine import DuckDBSource, open_duckdb
 from cinque.query.registration import register, signature, snapshot
 from cinque.relay.below import Loop, Poller, Sender
-from cinque.relay.running import Log, Running, on_error, serve, settings, structured_log, used_tokens
+from cinque.relay.running import Log, Running, alone, on_error, serve, settings, structured_log, used_tokens
 from cinque.storage.database import open_database
 from cinque.storage.files import Files
 from cinque.wire.call import Caller, connect
@@ -124,7 +124,9 @@ def open_enclave(
         Loop("send", sender.tick, log, random),
         Loop("housekeeping", housekeeping.tick, log, random),
     ]
-    with database.read() as conn:  # what a stop between commit and copy left out
+    for draft in home.crates.glob(".*"):  # what a stop left half written
+        draft.unlink()
+    with database.read() as conn:  # and what one between commit and copy left out
         ended = [record.task.id for record in store.all_tasks(conn, FINAL)]
     for task in ended:
         keep_crate(task)
@@ -147,9 +149,10 @@ def run(root: Path, passphrase: bytes | None = None, *, port: int | None = None)
     """Serve until told to stop."""
     log = structured_log("enclave")
     found = settings(EnclaveSettings, EnclaveHome(root).settings)
-    try:
-        _, running = open_enclave(root, log, passphrase=passphrase)
-    except Refused as refusal:
-        log("refused-to-start", code=refusal.code)
-        raise
-    serve(running, found.host, found.port if port is None else port, log, waiters_close=lambda: None)
+    with alone(root / "enclave"):
+        try:
+            _, running = open_enclave(root, log, passphrase=passphrase)
+        except Refused as refusal:
+            log("refused-to-start", code=refusal.code)
+            raise
+        serve(running, found.host, found.port if port is None else port, log, waiters_close=lambda: None)

@@ -14,7 +14,7 @@ from cinque.gate.settings import GateHome, GateSettings
 from cinque.lib.clock import Clock, system_clock
 from cinque.lib.ids import Random, system_random
 from cinque.relay.below import Loop, Poller, Sender
-from cinque.relay.running import Log, Running, on_error, serve, settings, structured_log, used_tokens
+from cinque.relay.running import Log, Running, alone, on_error, serve, settings, structured_log, used_tokens
 from cinque.storage.database import open_database
 from cinque.storage.files import Files
 from cinque.wire.call import Caller, connect
@@ -80,5 +80,6 @@ def run(root: Path, passphrase: bytes | None = None, *, port: int | None = None)
     """Serve until told to stop."""
     log = structured_log("gate")
     found = settings(GateSettings, GateHome(root).settings)
-    gate, running = open_gate(root, log, passphrase=passphrase)
-    serve(running, found.host, found.port if port is None else port, log, waiters_close=gate.waiters.close)
+    with alone(root / "gate"):
+        gate, running = open_gate(root, log, passphrase=passphrase)
+        serve(running, found.host, found.port if port is None else port, log, waiters_close=gate.waiters.close)

@@ -15,7 +15,7 @@ from cinque.hub.settings import HubHome, HubSettings
 from cinque.lib.clock import Clock, system_clock
 from cinque.lib.ids import Random, system_random
 from cinque.relay.below import Loop
-from cinque.relay.running import Log, Running, on_error, serve, settings, structured_log, used_tokens
+from cinque.relay.running import Log, Running, alone, on_error, serve, settings, structured_log, used_tokens
 from cinque.storage.database import open_database
 from cinque.storage.files import Files
 
@@ -54,5 +54,7 @@ def run(root: Path, passphrase: bytes | None = None, *, port: int | None = None)
     """Serve until told to stop."""
     log = structured_log("hub")
     found = settings(HubSettings, HubHome(root).settings)
-    hub, running = open_hub(root, log, passphrase=passphrase)
-    serve(running, found.host, found.port if port is None else port, log, waiters_close=hub.waiters.close)
+    with alone(root):
+        hub, running = open_hub(root, log, passphrase=passphrase)
+        hub.files.clear_incoming()  # not in open_hub: `invite` opens it beside a hub that runs
+        serve(running, found.host, found.port if port is None else port, log, waiters_close=hub.waiters.close)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import sys
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Table
 
-from cinque.errors import Unreadable
+from cinque.errors import Conflict, Unreadable
 from cinque.lib.clock import Clock
 from cinque.lib.parse import parse_toml
 from cinque.relay.below import Loop
@@ -59,6 +60,24 @@ def settings(cls: type[T], path: Path) -> T:
     except (OSError, UnicodeError) as error:
         raise Unreadable("settings", f"{path} cannot be read.") from error
     return parse_toml(cls, text, str(path))
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold a service's folder against a second process of the same service until this one ends, however it ends: what
+    is half written there may then be cleared away, and a wake reaches everybody who waits. Raises Conflict.
+    """
+    if not folder.is_dir():  # opening the service says what is wrong
+        yield
+        return
+    with (folder / "lock").open("ab") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict(
+                "already-running", f"Another process serves {folder}.", remedy="Stop that one first, or let it be."
+            ) from None
+        yield
 
 
 def structured_log(service: str, stream: Any = None) -> Log:
