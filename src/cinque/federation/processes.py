@@ -30,6 +30,7 @@ class Service:
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._from = 0
+        self._asked = False
 
     def start(self) -> None:
         """Start it; `ready` waits until it serves."""
@@ -43,6 +44,7 @@ class Service:
                 stderr=log,
                 preexec_fn=_end_with_parent,
             )
+        self._asked = False
 
     def ready(self, seconds: float = START_SECONDS) -> None:
         """Wait until its log says that it serves. Raises Unavailable with the end of the log when it ended first."""
@@ -69,11 +71,17 @@ class Service:
             self._process.kill()
             self._process.wait()
 
+    def ask_to_end(self) -> None:
+        """SIGTERM, once."""
+        if self.pid and self._process is not None and not self._asked:
+            self._asked = True
+            self._process.send_signal(signal.SIGTERM)
+
     def stop(self, seconds: float = 8.0) -> None:
         """Ask it to end, and see that it does."""
-        if self._process is None or self._process.poll() is not None:
+        if self._process is None:
             return
-        self._process.send_signal(signal.SIGTERM)
+        self.ask_to_end()
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -106,8 +114,10 @@ class Processes:
 
     def stop(self) -> None:
         """Stop everything, the protected side first."""
-        for service in reversed(self.all()):
-            if service.pid:
+        for zone in (self.enclaves.values(), self.gates.values(), (self.hub,)):
+            for service in zone:
+                service.ask_to_end()
+            for service in zone:
                 service.stop()
 
     def __enter__(self) -> Processes:

@@ -63,6 +63,7 @@ class Hub:
         self._random = random
         self._keys: dict[str, store.Party] = {}
         self._seen: dict[str, datetime] = {}
+        self._since = rfc3339(clock())
         self.on_change: Callable[[], None] = lambda: None
 
     # --- who is enrolled -------------------------------------------------------------------------------------------
@@ -247,7 +248,8 @@ class Hub:
                     t.code,
                     t.round,
                     tuple(r.digest for r in results if r.task == t.id and r.kind == "end"),
-                    self._last_seen(t.tre),
+                    # A hub that has just started cannot say that nobody called.
+                    self._last_seen(t.tre) or self._since,
                 )
                 for t in tasks
             ),

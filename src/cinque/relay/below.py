@@ -23,7 +23,7 @@ from cinque.wire.call import Caller
 from cinque.wire.messages import INLINE_LIMIT, Blob, Item, Lease, Return, checked
 
 WAIT = 20.0
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 15.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 3.0  # with its jitter shorter than the silence after which a TRE counts as offline
 TRIES = 5  # leases after which work that cannot even be taken is given up in words
 
 Log = Callable[..., Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -42,13 +43,13 @@ class Running:
         for loop in self.loops:
             loop.start()
 
-    def stop(self) -> None:
-        """End the loops, then let go of what they used."""
+    def stop(self, patience: float = 2.0) -> None:
+        """End the loops, then let go of what they used. `patience`: seconds for a loop that waits for an answer."""
         for loop in self.loops:
             loop.stop()
         self.close()
         for loop in self.loops:
-            loop.join(2.0)
+            loop.join(patience)
 
 
 def settings(cls: type[T], path: Path) -> T:
@@ -135,12 +136,14 @@ def serve(running: Running, host: str, port: int, log: Log, *, waiters_close: Ca
         server_header=False,
     )
     server = _Server(config, lambda: log("ready", host=host, port=port), waiters_close)
+    # uvicorn raises the signal again once it has shut down: SIGTERM must then not end the process before its time.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     running.start()
     try:
         with suppress(KeyboardInterrupt):
             server.run()
     finally:
-        running.stop()
+        running.stop(0.0)  # a long-poll to the other side ends with the process
         log("stopped")
 
 
