@@ -48,6 +48,7 @@ from cinque.lib.ids import Random, system_random
 from cinque.lib.parse import dump
 from cinque.model.request import Audience, task_id
 from cinque.relay import store as relay
+from cinque.relay.below import Sender
 from cinque.relay.running import Running
 from cinque.sdc.appetite import Appetite
 from cinque.storage.database import Database
@@ -305,6 +306,7 @@ class World:
         self.time = Time()
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.errors: list[CinqueError] = []
+        self.latest = ""  # id of the request that was asked last
         self.to_hub: list[Hop] = []
         self.open_hub()
         self.sites: dict[str, Site] = {}
@@ -374,7 +376,9 @@ class World:
 
     def ask(self, analysis: str = "count", tres: Sequence[str] = ("north",), **parameters: Any) -> Asked:
         """The researcher asks, as anybody does."""
-        return self.client().ask(analysis, parameters, tres=tres)
+        asked = self.client().ask(analysis, parameters, tres=tres)
+        self.latest = asked.id
+        return asked
 
     def packet(self, person: str = "researcher", tres: Sequence[str] = ("north",), **changes: Any) -> bytes:
         """A signed request that nobody has checked: valid unless a keyword says otherwise."""
@@ -466,13 +470,16 @@ def _loop(up: Running, name: str) -> Any:
 
 
 def _send(up: Running, database: Database, outbox: Any) -> bool:
-    with database.read() as conn:
-        before = [seq for seq, _ in relay.unsent(conn, outbox, 100)]
-    if not before:
-        return False
-    _loop(up, "send").once()
-    with database.read() as conn:
-        return [seq for seq, _ in relay.unsent(conn, outbox, 100)] != before
+    sender: Sender = _loop(up, "send")._tick.__self__
+
+    def left() -> list[int]:  # what it has set aside would be tried again only after seconds of waiting
+        with database.read() as conn:
+            return [seq for seq, _ in relay.unsent(conn, outbox, 100, sender._set_aside)]
+
+    before = left()
+    if before:
+        sender.tick()
+    return left() != before
 
 
 def _stop(up: Running) -> None:

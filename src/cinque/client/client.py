@@ -24,13 +24,13 @@ from cinque.crate.release import ReleasedCrate, read_release, verify_release
 from cinque.crate.request import Question, compose_request, read_request
 from cinque.errors import CinqueError, NotFound, Refused, Unavailable
 from cinque.lib.canonical import canonical, strict_loads
-from cinque.lib.clock import Clock, rfc3339, system_clock
+from cinque.lib.clock import Clock, parse_rfc3339, rfc3339, system_clock
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import Random, system_random
 from cinque.lib.parse import dump, parse
 from cinque.model.datasets import Dictionary
 from cinque.model.lifecycle import FINAL, State
-from cinque.model.request import Audience
+from cinque.model.request import Audience, task_id
 from cinque.wire.call import Caller, connect
 from cinque.wire.messages import (
     CANCEL_TYPE,
@@ -214,7 +214,26 @@ class Client:
         """How a request stands, as the hub was told; None when nothing is newer."""
         path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}"
         reply = self._hub.call("GET", path, timeout=wait + 15)
-        return parse(RequestStatus, reply.json(), "A request's status") if reply.status != 204 else None
+        return self._status(reply.json(), request) if reply.status != 204 else None
+
+    def _status(self, said: Any, request: str) -> RequestStatus:
+        """What the hub says, when it is about what was asked: every TRE's task, once, in a state that there is."""
+        status = parse(RequestStatus, said, "A request's status")
+        asked = {(tre, task_id(request, tre)) for tre in self.home.request(request).note()["tres"]}
+        try:
+            fits = status.id == request and {(task.tre, task.task) for task in status.tasks} == asked
+            for task in status.tasks:
+                State(task.state)
+                fits = fits and (task.seen is None or parse_rfc3339(task.seen) is not None)
+        except ValueError:
+            fits = False
+        if not fits or len(status.tasks) != len(asked):
+            raise Refused(
+                "hub-status",
+                "What the hub says of this request does not fit what was asked.",
+                remedy="Ask the hub's operator; what TREs have answered so far is kept.",
+            )
+        return status
 
     def fetch(self, folder: RequestFolder, task: TaskStatus, name: str) -> ReleasedCrate | None:
         """The crate that ended a task: opened, verified with the pinned card, kept unchanged. None when none came."""
@@ -254,7 +273,7 @@ class Client:
         statement = CancelStatement(CANCEL_TYPE, 1, request, rfc3339(self._clock()))
         envelope = dsse.seal_envelope(CANCEL_TYPE, canonical(dump(statement)), self._ring.sign("sign"))
         reply = self._hub.call("POST", f"/requests/{request}/cancel", body=envelope)
-        return parse(RequestStatus, reply.json(), "A request's status")
+        return self._status(reply.json(), request)
 
     def now(self) -> datetime:
         """The client's clock."""
