@@ -140,9 +140,14 @@ class Small:
 
 
 @contextmanager
-def small_federation(root: Path, names: Sequence[str] = ("north", "south")) -> Iterator[Small]:
-    """Written, enrolled, running and described; stopped at the end whatever happened."""
+def small_federation(
+    root: Path, names: Sequence[str] = ("north", "south"), settle: Callable[[Written], None] = lambda written: None
+) -> Iterator[Small]:
+    """Written, enrolled, running and described; stopped at the end whatever happened. `settle`: changes its settings
+    before anything runs.
+    """
     written = prepare(root, plan(root, names), dataset=DATASET)
+    settle(written)
     home = ClientHome(written.researcher)
     enrol(written, home.settings().hub)
     with Processes(written) as processes:
