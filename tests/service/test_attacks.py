@@ -106,7 +106,7 @@ def test_a_hub_that_lies_about_a_status_gives_no_answer(shared: World, lie: Call
     finally:
         shared.hop().tap = None
     # Not refused as a whole: then it is the TRE's own signed word, or the TRE is named as missing.
-    assert (answer.values or {"people": 60})["people"] == 60
+    assert (answer.values or {"people": 600})["people"] == 600
     assert {*answer.answered, *(m.tre for m in answer.missing)} == {"north"}
 
 
@@ -172,7 +172,7 @@ def test_results_cannot_be_swapped_altered_or_forged(world: World) -> None:
         found = _swapped(world, one, "north", seal(crate, key, context))
         assert found == code or (code == "signature-signer" and found.startswith("signature"))
     # And the truth is still there afterwards.
-    assert (world.answer(one).values or {})["people"] == 105
+    assert (world.answer(one).values or {})["people"] == 1050
 
 
 def test_a_forged_cancel_stops_nothing(north: World) -> None:
@@ -237,7 +237,7 @@ def test_a_hub_that_talks_nonsense_only_delays(north: World) -> None:
             site.poll_hub()
     site.to_hub.tap = None
     north.run()
-    assert (north.answer(asked).values or {})["people"] == 60
+    assert (north.answer(asked).values or {})["people"] == 600
 
 
 # ------------------------------------------------------------------------------------------------- a gate that lies
@@ -367,7 +367,7 @@ def test_no_client_believes_what_the_enclave_did_not_sign(pair: World, lie: Call
     assert "south" in answer.answered  # whatever north's gate does, south's answer stands
     assert pair.sites["south"].states(asked.id)[0] == "released"
     people = (answer.values or {})["people"]
-    assert people == (105 if "north" in answer.answered else 45)
+    assert people == (1050 if "north" in answer.answered else 450)
     assert not any(error.code == "internal" for error in pair.errors)
     assert not any(event == "unforeseen" for event, _ in pair.events)
 
@@ -426,7 +426,7 @@ def test_nothing_leaves_by_the_gate_that_the_enclave_did_not_sign(
     assert len(seen) == 1
     assert not code or seen == [code]
     shared.run()
-    assert (shared.answer(asked).values or {})["people"] == 60
+    assert (shared.answer(asked).values or {})["people"] == 600
 
 
 # ------------------------------------------------------------------------------------------------------ the client
@@ -481,11 +481,11 @@ def test_a_gate_that_repeats_anothers_result_does_not_take_it_away(world: World)
     world.run()
     site.to_hub.down = False
     site.to_hub.call("POST", "/relay/returns", body=mine | {"blob": stolen[0]})
-    assert (world.answer(asked).values or {})["people"] == 60
+    assert (world.answer(asked).values or {})["people"] == 600
     with world.hub.database.write() as conn:  # as if the thief had been first
         conn.exec_driver_sql("UPDATE results SET seq = 100 + seq WHERE release != '{}'")
     asked.folder.crate("north").unlink()
-    assert (world.answer(asked).values or {})["people"] == 60
+    assert (world.answer(asked).values or {})["people"] == 600
 
 
 def test_a_call_counts_once_for_what_it_says(north: World) -> None:
@@ -608,4 +608,4 @@ def test_a_cancel_in_anothers_name_is_refused_by_the_hub(north: World) -> None:
             north.hop().call("POST", f"/requests/{asked.id}/cancel", body=envelope)
     north.time.forward(seconds=timedelta(seconds=1).seconds)
     north.run()
-    assert (north.answer(asked).values or {})["people"] == 60
+    assert (north.answer(asked).values or {})["people"] == 600

@@ -22,7 +22,7 @@ def test_a_question_is_answered_by_three_tres(world: World) -> None:
     asked = world.ask(tres=["north", "south", "east"])
     world.run()
     answer = world.answer(asked)
-    assert (answer.values or {})["people"] == 60 + 45 + 30
+    assert (answer.values or {})["people"] == 600 + 450 + 300
     assert answer.exactness == "exact"
     assert not answer.missing
     assert not world.errors
@@ -85,7 +85,7 @@ def test_a_held_request_runs_once_an_operator_signs_it_off(north: World) -> None
     site.decide(asked.id, "sign-off")
     north.run()
     answer = north.answer(asked)
-    assert (answer.values or {})["people"] == 60
+    assert (answer.values or {})["people"] == 600
     crate = verify(answer.crates["north"], north.members)
     assert crate.exit_code == AUTHENTIC
     graph = answer.crates["north"].read_bytes()
@@ -134,7 +134,7 @@ def test_an_output_of_sensitive_data_leaves_once_a_checker_releases_it(reviewed:
     site.decide(request, "release")
     world.run()
     answer = world.answer(world.client().request(request))
-    assert (answer.values or {})["people"] == 60
+    assert (answer.values or {})["people"] == 600
     assert b"Ben Example" in answer.crates["north"].read_bytes()
     assert len(site.releases()) == 1
 

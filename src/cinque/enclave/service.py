@@ -204,7 +204,9 @@ class Enclave:
     def report(self, conn: Connection, record: store.Record) -> store.Record:
         """Tell the hub of the steps taken since the last report."""
         mark = sha512_hex(canonical(record.unreported))[:16]
-        return self.send(conn, record, "status", None, None, f"{record.task.id}/status/{mark}")
+        # With the round: the same steps may be taken again in the next one, on a coarse clock at the same time.
+        message = f"{record.task.id}/status/{record.task.round}/{mark}"
+        return self.send(conn, record, "status", None, None, message)
 
     def send(
         self, conn: Connection, record: store.Record, kind: Any, blob: Blob | None, release: str | None, message_id: str
