@@ -140,7 +140,7 @@ def add(conn: Connection, record: Record) -> None:
 
 def find(conn: Connection, task_id: str) -> Record | None:
     """The task of an id, or None."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id).with_for_update()).first()
+    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
     return _record(row) if row else None
 
 

@@ -38,7 +38,7 @@ def add_task(conn: Connection, task: Task, packet: str, record: str) -> None:
 
 def task(conn: Connection, task_id: str) -> Task | None:
     """The task of an id."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id).with_for_update()).first()
+    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
     return _task(row) if row else None
 
 

@@ -218,7 +218,7 @@ def tasks_of(conn: Connection, request_id: str) -> list[Task]:
 
 def task(conn: Connection, task_id: str) -> Task:
     """The task of an id; raises NotFound."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id).with_for_update()).first()
+    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
     if row is None:
         raise NotFound("no-such-task", "There is no such task here.")
     return _task(row)

@@ -64,7 +64,6 @@ def lease(conn: Connection, tables: RelayTables, peer: str, now: float, seconds:
         .where(items.c.peer == peer, items.c.settled.is_(False), items.c.lease_until <= now)
         .order_by(items.c.seq)
         .limit(most)
-        .with_for_update()
     ).all()
     if not rows:
         return ()
