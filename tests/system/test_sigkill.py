@@ -230,12 +230,18 @@ def test_the_gate_dies_with_a_request_in_quarantine(fed: Small) -> None:
 
 
 def test_the_enclave_dies_running(fed: Small) -> None:
-    def strike(asked: Asked, task: str) -> bool:
-        until(lambda: fed.rows("north-enclave", "SELECT 1 FROM tasks WHERE id = ?", task), "custody")
-        fed.service("north-enclave").kill()
-        return fed.rows("north-enclave", "SELECT state FROM tasks WHERE id = ?", task) == [("running",)]
-
-    hit(fed, strike, "north-enclave")
+    """More questions than it has workers, every one in its custody for good: nobody else would bring them back."""
+    questions = [ask(fed, number) for number in range(8)]
+    tasks = [task_id(asked.request.id, fed.written.tres["north"].id) for asked in questions]
+    mine = {f"{task}/request" for task in tasks}
+    settled = "SELECT id FROM relay_items WHERE settled AND kind = 'request'"
+    until(lambda: mine <= {item for (item,) in fed.rows("north-gate", settled)}, "custody", pause=0)
+    fed.service("north-enclave").kill()
+    running = fed.rows("north-enclave", "SELECT count(*) FROM tasks WHERE state = 'running'")
+    fed.restart("north-enclave")
+    for asked in questions:
+        hold(fed, asked)
+    assert running[0][0] > 0, "the kill came too late"
 
 
 def test_the_enclave_dies_after_the_point_of_no_return_before_anybody_heard(fed: Small) -> None:
@@ -332,6 +338,9 @@ def test_a_second_delivery_gives_the_stored_bytes(fed: Small) -> None:
         fed.service(service).kill()
     forget(fed, "hub", task)
     forget(fed, "north-gate", task)
+    with sqlite3.connect(fed.database("north-enclave")) as conn:
+        conn.execute("UPDATE relay_outbox SET receipt = NULL WHERE id = ?", (f"{task}/end",))
+    conn.close()
     fed.restart("hub", "north-gate")
     until(
         lambda: fed.rows("north-gate", "SELECT 1 FROM relay_items WHERE id = ? AND settled", f"{task}/request"),
@@ -339,7 +348,7 @@ def test_a_second_delivery_gives_the_stored_bytes(fed: Small) -> None:
         60,
     )
     until(
-        lambda: fed.rows("north-enclave", "SELECT 1 FROM relay_outbox WHERE id = ? AND sent", f"{task}/end"),
+        lambda: fed.rows("north-enclave", "SELECT receipt FROM relay_outbox WHERE id = ?", f"{task}/end") != [(None,)],
         "the stored end was handed in again",
     )
     hold(fed, asked)
