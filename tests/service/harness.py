@@ -23,13 +23,15 @@ from cinque.client.answer import Answer
 from cinque.client.client import Client
 from cinque.client.client import Request as Asked
 from cinque.client.home import ClientHome
-from cinque.crate import dsse
+from cinque.crate import dsse, phases
 from cinque.crate.cards import HubCard, Members, PersonCard, TreCard, read_card
 from cinque.crate.check import check, load_for_check
 from cinque.crate.keys import KeyRing, SigningKey
+from cinque.crate.phases import Organization, Software, sign_gate_record
 from cinque.crate.request import Question, compose_request, read_request
 from cinque.enclave import store as enclave_store
 from cinque.enclave import worker as enclave_worker
+from cinque.enclave.intake import take
 from cinque.enclave.loop import Housekeeping
 from cinque.enclave.main import open_enclave
 from cinque.enclave.service import Enclave
@@ -45,7 +47,7 @@ from cinque.hub.main import open_hub
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import rfc3339
 from cinque.lib.ids import Random, system_random
-from cinque.lib.parse import dump
+from cinque.lib.parse import dump, parse
 from cinque.model.request import Audience, task_id
 from cinque.relay import store as relay
 from cinque.relay.below import Sender
@@ -53,7 +55,7 @@ from cinque.relay.running import Running
 from cinque.sdc.appetite import Appetite
 from cinque.storage.database import Database
 from cinque.wire.call import Caller, LocalTransport, Reply, local_loop
-from cinque.wire.messages import Enrolment
+from cinque.wire.messages import Blob, Enrolment, Item
 from tests.analyses import several_rounds
 
 BASE = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -154,6 +156,11 @@ class Hop(Caller):
             raise Unavailable("no-answer", "Nobody answers.") from None
 
 
+def forger(named: SigningKey) -> SigningKey:
+    """A key that names another's and signs with its own."""
+    return SigningKey(named.id, named.public, SigningKey.generate(system_random)._key)
+
+
 class Pool:
     """The worker's threads, as a list of what is to be done when the test says so."""
 
@@ -246,6 +253,23 @@ class Site:
         with self.enclave.database.read() as conn:
             inside = enclave_store.find(conn, task)
         return hub, str(at_gate.state) if at_gate else "", str(inside.task.state) if inside else ""
+
+    def item(self, packet: bytes, task: str = "", kind: str = "request") -> dict[str, Any]:
+        """A request as this TRE's gate would hand it on, with a record that it signed well: a gate may record lies."""
+        request = read_request(packet)
+        ring = KeyRing.load(self.home / "gate" / "keys.json", None)
+        task = task or task_id(request.statement.id, self.card.id)
+        agent = Software("Cinque gate", "1", Organization(self.card.id, self.card.title))
+        checks = (phases.check(agent, self.world.time()),)
+        record = sign_gate_record(task, request.digest, checks, ring.sign("record")).decode()
+        blobs = [dump(Blob.of(packet))]
+        told = {"id": f"{task}/request", "kind": kind, "task": task, "body": {"record": record}, "blobs": blobs}
+        return told | {"fence": 1, "lease_until": "0"}
+
+    def give(self, item: Mapping[str, Any]) -> None:
+        """Hand an item straight to the enclave."""
+        found = parse(Item, item, "An item")
+        take(self.enclave, found, [blob.data() or b"" for blob in found.blobs])
 
     def releases(self) -> list[tuple[str, int, str, str]]:
         """All that this enclave ever let go."""

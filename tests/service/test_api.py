@@ -1,4 +1,4 @@
-"""Any call whatever, to any route of the three services, by anybody: no 500, one shape of error, nothing inner in it."""
+"""Any call whatever, to any route of the three services, by anybody: no 500, one shape of error, nothing inner."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ words = st.sampled_from(["", UUID, "0" * 128, "..", "%00", "%2e%2e", "-1", "1e9"
 segment = words | st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=1, max_size=8)
 leaf = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | words | st.text(max_size=8)
 keys = st.sampled_from(
-    ["id", "kind", "task", "steps", "release", "blob", "item", "fence", "token", "card", "step", "role", "at", "digest", "size", "inline", "payload", "payloadType", "signatures", "keyid", "sig"]
+    ["id", "kind", "task", "steps", "release", "blob", "item", "fence", "token", "card", "step", "role", "at", "sig"]
 )
 value = st.recursive(
     leaf, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=6), max_leaves=12

@@ -26,11 +26,12 @@ from cinque.lib.canonical import canonical
 from cinque.lib.clock import rfc3339
 from cinque.lib.digest import sha512_hex
 from cinque.lib.parse import dump
+from cinque.model.request import Audience
 from cinque.wire.call import LocalTransport, Reply
 from cinque.wire.messages import CANCEL_TYPE, SEALED_TYPE, Blob, Enrolment
 from cinque.wire.sealing import seal
 from tests.builders import a_tre
-from tests.service.harness import LOOP, Hop, Send, Site, World, a_world
+from tests.service.harness import LOOP, Hop, Send, Site, World, a_world, forger
 
 
 def answering(path: str, change: Callable[[Any], Any], method: str = "GET") -> Any:
@@ -191,6 +192,7 @@ def test_a_forged_cancel_stops_nothing(north: World) -> None:
     forged = {
         "by the hub": cancel(asked.id, hub.sign("receipt")),
         "by another researcher": cancel(asked.id, north.ring("eve").sign("sign")),
+        "forged": cancel(asked.id, forger(mine.sign("sign"))),
         "by the key for calls": cancel(asked.id, mine.sign("call")),
         "of another request": cancel(other.id, mine.sign("sign")),
         "not signed": "{}",
@@ -208,22 +210,12 @@ def test_a_forged_cancel_stops_nothing(north: World) -> None:
             "lease_until": "0",
         }
         with pytest.raises(CinqueError):
-            _offer_to_enclave(site, item)
+            site.give(item)
         assert site.states(asked.id)[2] == "in review", what
     item = item | {"id": "real", "body": {"cancel": cancel(asked.id, mine.sign("sign"))}}
-    _offer_to_enclave(site, item)
+    site.give(item)
     assert site.states(asked.id)[2] == "cancelled"
     assert site.states(other.id)[2] == "in review"
-
-
-def _offer_to_enclave(site: Site, item: dict[str, Any]) -> None:
-    """What a gate would hand to its enclave."""
-    from cinque.enclave.intake import take
-    from cinque.lib.parse import parse
-    from cinque.wire.messages import Item
-
-    found = parse(Item, item, "An item")
-    take(site.enclave, found, [blob.data() or b"" for blob in found.blobs])
 
 
 def test_a_hub_that_talks_nonsense_only_delays(north: World) -> None:
@@ -269,6 +261,11 @@ DOWNWARD: list[tuple[str, Callable[[Any, Any, World], Any]]] = [
     ("bytes under another digest", lambda i, o, w: i | {"blobs": [i["blobs"][0] | {"digest": "0" * 128}]}),
     ("a request of its own making", lambda i, o, w: i | {"blobs": [_blob(_own(w))]}),
     ("a request signed by another person", lambda i, o, w: i | {"blobs": [_blob(w.packet("eve"))]}),
+    ("a forged signature", lambda i, o, w: i | _own_record(w, w.packet(key=forger(w.ring("researcher").sign("sign"))))),
+    ("its own request, its own record", lambda i, o, w: i | _own_record(w, _own(w))),
+    ("another task, its own record", lambda i, o, w: i | _own_record(w, w.packet(), o["task"])),
+    ("another TRE's request, its own record", lambda i, o, w: i | _own_record(w, _elsewhere(w))),
+    ("a stranger's request, its own record", lambda i, o, w: i | _own_record(w, w.packet("mallory"))),
     ("another kind: round", lambda i, o, w: i | {"kind": "round"}),
     ("another kind: cancel", lambda i, o, w: i | {"kind": "cancel"}),
     ("another kind: receipt", lambda i, o, w: i | {"kind": "receipt"}),
@@ -285,6 +282,14 @@ def _resigned(item: Any, world: World) -> str:
 
     payload = base64.b64decode(envelope["payload"])
     return dsse.seal_envelope(envelope["payloadType"], payload, ring.sign("transport")).decode()
+
+
+def _own_record(world: World, packet: bytes, task: str = "") -> Any:
+    return world.sites["north"].item(packet, task)
+
+
+def _elsewhere(world: World) -> bytes:
+    return world.packet(audience=(Audience("urn:cinque:tre:" + "A" * 43, "nowhere"),))
 
 
 def _own(world: World) -> bytes:

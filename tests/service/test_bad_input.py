@@ -279,6 +279,31 @@ def test_what_the_hub_lost_comes_again_byte_for_byte(north: World) -> None:
     assert len(north.sites["north"].releases()) == 1
 
 
+def test_an_enclave_asked_twice_sends_the_same_bytes_and_runs_nothing(north: World) -> None:
+    """A gate that lost what it was given, or says so: intake._seen_again."""
+    site = north.sites["north"]
+    packet = north.packet()
+    item = site.item(packet)
+    north.submit(packet)
+    north.run()
+    with site.enclave.database.read() as conn:
+        first = conn.exec_driver_sql("SELECT id, message, sent FROM relay_outbox ORDER BY seq").all()
+        runs = conn.exec_driver_sql("SELECT count(*) FROM rounds").scalar()
+    assert all(row.sent for row in first)
+    site.give(item)
+    with site.enclave.database.read() as conn:
+        again = conn.exec_driver_sql("SELECT id, message, sent FROM relay_outbox ORDER BY seq").all()
+        assert conn.exec_driver_sql("SELECT count(*) FROM rounds").scalar() == runs
+    assert [row[:2] for row in again] == [row[:2] for row in first]
+    assert [row.id for row in again if not row.sent] == [f"{item['task']}/end"]
+    assert not site.pool.waiting
+    other = site.item(north.packet(), item["task"])  # other bytes under the same task: nothing at all
+    north.run()
+    site.give(other)
+    with site.enclave.database.read() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM relay_outbox WHERE NOT sent").scalar() == 0
+
+
 def test_a_nonce_counts_once_per_person(shared: World) -> None:
     """Replay under another id: the enclave's store of nonces, not the hub, refuses it."""
 

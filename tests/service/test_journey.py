@@ -12,7 +12,7 @@ from cinque.crate.verify import AUTHENTIC, RECORDS_NO, verify
 from cinque.errors import CinqueError, Conflict, Forbidden, Refused, Unauthenticated
 from cinque.federation.plan import ORCID
 from cinque.model.lifecycle import FINAL
-from tests.service.harness import BEN, SECRET, World, broken_rules
+from tests.service.harness import BEN, SECRET, World, broken_rules, forger
 
 HELD_FOR_SIGN_OFF = {"sign_off": "person"}
 HELD_FOR_REVIEW = {"release": "person"}
@@ -212,7 +212,9 @@ def test_who_may_decide(reviewed: tuple[World, str]) -> None:
     by_calling_key = site.decision(request, "release", key=world.ring("ben").sign("call"))
     by_stranger = site.decision(request, "release", key=world.ring("mallory").sign("sign"))
     by_researcher_alone = site.decision(request, "release", key=world.ring("eve").sign("sign"))
+    forged = site.decision(request, "release", key=forger(world.ring("ben").sign("sign")))
     for envelope, code in (
+        (forged, "signature-invalid"),
         (by_calling_key, "unknown-signer"),
         (by_stranger, "unknown-signer"),
         (by_researcher_alone, "role-not-held"),

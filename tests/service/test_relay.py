@@ -142,6 +142,8 @@ def test_a_return_that_arrives_twice_counts_once(north: World) -> None:
     north.run()
     assert asked.status().version == version
     with north.hub.database.read() as conn:
+        assert conn.exec_driver_sql("SELECT count(*) FROM audit WHERE event = 'late report'").scalar() == 0
+    with north.hub.database.read() as conn:
         assert conn.exec_driver_sql("SELECT count(*) FROM results").scalar() == 1
 
 
