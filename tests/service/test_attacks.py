@@ -48,11 +48,11 @@ def answering(path: str, change: Callable[[Any], Any], method: str = "GET") -> A
 
 
 def ran(site: Site) -> tuple[Any, Any]:
-    """How much ran, or was about to."""
+    """How much was computed, and how often something was let run."""
     with site.enclave.database.read() as conn:
         rounds = conn.exec_driver_sql("SELECT count(*) FROM rounds").scalar()
-        taken = conn.exec_driver_sql("SELECT count(*) FROM tasks WHERE state IN ('running', 'released')").scalar()
-    return rounds, taken
+        signed_off = conn.exec_driver_sql("SELECT count(*) FROM audit WHERE event = 'sign off'").scalar()
+    return rounds, signed_off
 
 
 # --------------------------------------------------------------------------------------------------------- the hub
