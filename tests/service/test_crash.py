@@ -34,10 +34,10 @@ def doomed(database: Database, at: int, before: bool) -> Callable[[], bool]:
     seen = [0]
 
     @contextmanager
-    def write() -> Iterator[Any]:
+    def write(**how: bool) -> Iterator[Any]:
         seen[0] += 1
         dies = seen[0] == at
-        with real() as conn:
+        with real(**how) as conn:
             yield conn
             if dies and before:
                 raise Crash
