@@ -15,8 +15,8 @@ help:  ## list the verbs
 demo: $(VENV)/.ready  ## a whole federation on this machine, on synthetic data
 	$(BIN)/cinque demo
 
-test: system check  ## everything: system packages, check, all tests
-	$(BIN)/python -m pytest -n 2
+test: system check  ## system packages, check, tests (with CI=true the slow ones too)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
 
 check: $(VENV)/.ready  ## style, types and import contracts
 	$(BIN)/ruff check

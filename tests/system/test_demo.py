@@ -133,7 +133,6 @@ def test_a_missing_tre_is_not_a_zero(demo: Demo) -> None:
     assert set(question["answer"]["per_tre"]) == {"dover", "sandwich"}
 
 
-@pytest.mark.xfail(reason="an answer over some of the TREs asked still says `exact`; contracts, section 4")
 def test_exactness_is_not_claimed_while_a_tre_is_missing(demo: Demo) -> None:
     assert demo.question("one-tre-down")["exactness"] == "bounded"
 

@@ -14,7 +14,7 @@ from cinque.model.datasets import Dictionary
 from cinque.query.source import Group
 
 MAX_FACTORS = 8
-MAX_CELLS = 100_000
+MAX_CELLS = 1_000  # above this, working out what must be suppressed beside small cells takes minutes
 
 Levels = Mapping[str, Sequence[str]]
 Cell = tuple[str, ...]

@@ -55,9 +55,7 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values, TREs by name."""
-        values = None if self.values is None else {**self.values, "per_tre": self.per_tre}
-        if values is not None and not self.per_tre:
-            values.pop("per_tre")
+        values = None if self.values is None else _named(self.values, self.names)
         return {
             "request": self.request,
             "question": self.question,
@@ -72,6 +70,15 @@ class Answer:
             "records": {name: str(path) for name, path in self.records.items()},
             "answer_crate": str(self.crate),
         }
+
+    def __str__(self) -> str:
+        import io
+
+        from rich.console import Console
+
+        text = io.StringIO()
+        Console(file=text, width=100).print(self)
+        return text.getvalue().rstrip()
 
     def __rich__(self) -> Any:
         from cinque.client.view import renderable
@@ -182,8 +189,8 @@ def recompute(
 ) -> dict[str, Any]:
     """The result of an analysis from what its members released: the same for whoever works it out.
 
-    `analysis`: name, version, digest. Raises Refused when this installation has not that very analysis, or when the
-    rounds do not end in a result.
+    `analysis`: name, version, digest, complete (whether no TRE is missing). Raises Refused when this installation has
+    not that very analysis, or when the rounds do not end in a result.
     """
     from cinque.analyses import package
 
@@ -198,7 +205,9 @@ def recompute(
     result = chosen.advance(parameters_of(chosen, dict(parameters)), found)
     if not isinstance(result, Result):
         raise Refused("session-unfinished", "The session did not reach its result.")
-    return {"values": result.values, "exactness": result.exactness}
+    # Exactness is claimed only where no control was applied and no TRE is missing (contracts section 4).
+    exactness = "bounded" if result.exactness == "exact" and not analysis["complete"] else result.exactness
+    return {"values": result.values, "exactness": exactness}
 
 
 def compose(
@@ -223,6 +232,7 @@ def compose(
             "name": statement.analysis,
             "version": statement.analysis_version,
             "digest": statement.analysis_digest,
+            "complete": not missing,
         }
         result = recompute(analysis, request.parameters, history(read))
     note = folder.note()
@@ -252,6 +262,15 @@ def compose(
         crates={name: folder.crate(name) for name in released},
         records={name: folder.crate(name) for name in read if name not in released},
     )
+
+
+def _named(value: Any, names: Mapping[str, str]) -> Any:
+    """JSON values with TREs' ids as the names that the asker uses."""
+    if isinstance(value, Mapping):
+        return {names.get(key, key): _named(item, names) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _count(value: Any) -> int:

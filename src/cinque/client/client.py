@@ -181,9 +181,11 @@ class Client:
         }
         folder.write("question.json", canonical(note))
         folder.write("request.zip", packet)
-        return self._submit(folder, packet)
+        return self.submit(folder)
 
-    def _submit(self, folder: RequestFolder, packet: bytes) -> Request:
+    def submit(self, folder: RequestFolder) -> Request:
+        """Hand a signed question in; the same one again is the same question."""
+        packet = folder.read("request.zip") or b""
         headers = {"Idempotency-Key": sha512_hex(packet)[:64]}
         receipt = self._hub.call("POST", "/requests", body=packet, content_type="application/zip", headers=headers).body
         folder.write("receipt.json", receipt)
@@ -298,7 +300,9 @@ class Request:
         return self.folder.id
 
     def status(self) -> RequestStatus:
-        """How it stands now."""
+        """How it stands now. A question whose submission was cut short is handed in again: the hub knows its bytes."""
+        if self.folder.read("receipt.json") is None:
+            self._client.submit(self.folder)
         found = self._client.status(self.id)
         self._status = found or self._status
         if self._status is None:

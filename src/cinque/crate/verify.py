@@ -57,10 +57,11 @@ class Verification:
 def verify(source: Path | bytes, members: Members | None, recompute: Recompute | None = None) -> Verification:
     """Verify a request, release, refusal or answer: a ZIP (bytes or a file) or a bag's folder.
 
-    `members`: the pinned cards, None where there is no list. `recompute`: from the analysis (name, version, digest),
-    the parameters and the history (a mapping of TRE id -> released partial for every round) to the result, for answers.
-    Where it has no such analysis it raises NotFound, Unavailable, or a code `analysis-…`, which is a warning here; any
-    other CinqueError means that the answer does not follow. Raises nothing for what the bytes hold.
+    `members`: the pinned cards, None where there is no list. `recompute`: from the analysis (name, version, digest,
+    complete: whether no TRE is missing), the parameters and the history (a mapping of TRE id -> released partial for
+    every round) to the result, for answers. Where it has no such analysis it raises NotFound, Unavailable, or a code
+    `analysis-…`, which is a warning here; any other CinqueError means that the answer does not follow. Raises nothing
+    for what the bytes hold.
     """
     try:
         archive = _opened(source)

@@ -34,6 +34,8 @@ from cinque.storage.database import Database
 from cinque.storage.files import Files
 from cinque.wire.messages import Blob, Return, Taken
 
+READ_REQUESTS = 64  # requests kept as read
+
 
 class Enclave:
     """The enclave's verbs on the life cycle; worker.py runs, rounds.py goes on, people.py decides, all through here."""
@@ -62,6 +64,7 @@ class Enclave:
         self.random = random
         self.keep_crate = keep_crate
         self._watcher = watcher
+        self._read: dict[str, Request] = {}
         self.actor = Actor(card.id, Role.ENCLAVE)
         self.on_outgoing: Callable[[], None] = lambda: None
         self.on_work: Callable[[str], None] = lambda _: None
@@ -261,8 +264,14 @@ class Enclave:
     # --- reading ---------------------------------------------------------------------------------------------------
 
     def request(self, record: store.Record) -> Request:
-        """The request of a task, read again from its file."""
-        return read_request(self.files.get(record.packet))
+        """The request of a task, from its file. What was read of the same bytes is kept: a digest names them."""
+        kept = self._read.get(record.packet)
+        if kept is None:
+            kept = read_request(self.files.get(record.packet))
+            if len(self._read) >= READ_REQUESTS:
+                self._read.pop(next(iter(self._read)), None)
+            self._read[record.packet] = kept
+        return kept
 
     def authority(self, record: store.Record) -> Authority:
         """On what authority a task may run, as the TRE's say stands now. Raises Refused when it no longer does."""

@@ -129,7 +129,7 @@ def main(directory: Path | None = None, as_json: bool = False) -> dict[str, Any]
         if as_json:
             sys.stdout.write(json.dumps(result) + "\n")
         else:
-            _farewell(console, directory, kept, seconds)
+            _farewell(console, directory, answer, kept, seconds)
     return result
 
 
@@ -201,13 +201,14 @@ def _account(console: Console, number: int, question: Asked, answer: Answer, sec
     console.print(f"[dim]{seconds:.2f} s from question to answer[/]")
 
 
-def _farewell(console: Console, directory: Path, kept: bool, seconds: float) -> None:
+def _farewell(console: Console, directory: Path, answer: Answer, kept: bool, seconds: float) -> None:
     if kept:
+        crate = next(iter(answer.crates.values()), answer.crate)
         text = (
-            f"Everything is in {directory}: the researcher's home, the hub, the TREs.\n"
+            f"Everything is in {directory}: your home, the hub, the TREs. What to try next:\n"
             f"  cinque runs --home {directory}\n"
-            f"  cinque verify {directory}/requests/*/answer.zip\n"
-            f"  cinque crate show {directory}/requests/*/crates/dover.zip\n"
+            f"  cinque verify {answer.crate}\n"
+            f"  cinque crate show {crate}\n"
             "  cinque up          the same, left running for questions of your own"
         )
     else:

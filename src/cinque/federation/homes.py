@@ -22,7 +22,7 @@ from cinque.sdc.appetite import Appetite
 
 
 def new_keys(root: Path, passphrase: bytes | None = None) -> KeyRing:
-    """A person's three keys in a home: to sign, to open what comes back, to call. Refused when there are some already."""
+    """A person's three keys in a home: to sign, to open what comes back, to call. Refused when there are some."""
     root.mkdir(parents=True, exist_ok=True)
     ring = KeyRing.new({"sign": "sign", "open": "open", "call": "sign"})
     ring.save(root / "keys.json", passphrase)

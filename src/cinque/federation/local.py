@@ -1,4 +1,4 @@
-"""A whole federation in this process: the same services, crates, signatures and checks as over HTTP, without sockets."""
+"""A whole federation in this process: services, crates, signatures and checks as over HTTP, without sockets."""
 
 from __future__ import annotations
 

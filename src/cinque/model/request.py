@@ -17,7 +17,7 @@ CUSTODY_LIMIT_DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """One TRE that is asked: its id (urn:cinque:tre:<thumbprint of its root key>) and the name the asker uses for it."""
+    """One TRE that is asked: its id (urn:cinque:tre:<thumbprint of its root key>) and the name that the asker uses."""
 
     __pydantic_config__: ClassVar[Any] = CLOSED
     id: str

@@ -140,13 +140,13 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
         with service.database.read() as conn:
             if not store.waiting(conn, service.tables, peer, now):
                 return ()
-        with service.database.write() as conn:
+        with service.database.write(durable=False) as conn:
             offers = store.lease(conn, service.tables, peer, now, LEASE_SECONDS, MOST_ITEMS)
             service.leased(peer, offers, conn)
         return offers
 
     def let_go(peer: str) -> None:
-        with service.database.write() as conn:
+        with service.database.write(durable=False) as conn:
             store.let_go(conn, service.tables, peer)
 
     @router.post("/lease")
@@ -177,14 +177,14 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
     def heartbeat(call: Call = Depends(identified)) -> Response:
         held = _held(call)
         now = service.clock().timestamp()
-        with service.database.write() as conn:
+        with service.database.write(durable=False) as conn:
             store.heartbeat(conn, service.tables, service.peer(call.key), held.item, held.fence, now, LEASE_SECONDS)
         return Response(status_code=204)
 
     @router.post("/settle")
     def settle(call: Call = Depends(identified)) -> Response:
         held = _held(call)
-        with service.database.write() as conn:
+        with service.database.write(durable=False) as conn:
             store.settle(conn, service.tables, service.peer(call.key), held.item, held.fence)
         return Response(status_code=204)
 

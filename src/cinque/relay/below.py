@@ -170,7 +170,7 @@ class Sender:
                 self._log("return-refused", message=message.id, code=error.code)
                 self._set_aside.add(seq)
                 continue
-            with self._database.write() as conn:
+            with self._database.write(durable=False) as conn:
                 store.sent(conn, self._tables, seq, receipt)
             self._on_receipt(message, receipt)
 

@@ -103,7 +103,7 @@ def used_tokens(database: Database, table: Table, clock: Clock) -> Callable[[str
 
     def first_use(key: str, token: str, until: datetime) -> bool:
         nonlocal swept
-        with database.write() as conn:
+        with database.write(durable=False) as conn:
             if clock() - swept > timedelta(minutes=5):
                 swept = clock()
                 forget_expired(conn, table, swept)

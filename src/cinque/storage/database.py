@@ -81,7 +81,9 @@ class Database:
             # One connection writes: threads queue for it in order instead of polling SQLite's lock.
             self._writer = _sqlite(address, pool_size=1, max_overflow=0, pool_timeout=WAIT)
             self._reader = _sqlite(address, query_only=True, pool_size=READERS, max_overflow=THREADS, pool_timeout=WAIT)
-            self._begin_write, self._begin_read = "BEGIN IMMEDIATE", "BEGIN"
+            self._begin_write: tuple[str, ...] = ("PRAGMA synchronous=FULL", "BEGIN IMMEDIATE")
+            self._begin_light: tuple[str, ...] = ("PRAGMA synchronous=NORMAL", "BEGIN IMMEDIATE")
+            self._begin_read: tuple[str, ...] = ("BEGIN",)
         else:
             self._writer = create_engine(
                 address,
@@ -93,18 +95,24 @@ class Database:
                 connect_args={"options": f"-c lock_timeout={WAIT}s", "connect_timeout": WAIT},
             )
             self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            self._begin_write, self._begin_read = f"SELECT pg_advisory_xact_lock({WRITE_LOCK})", ""
+            self._begin_write = (f"SELECT pg_advisory_xact_lock({WRITE_LOCK})",)
+            self._begin_light = ("SET LOCAL synchronous_commit TO OFF", *self._begin_write)
+            self._begin_read = ()
 
-    def write(self) -> AbstractContextManager[Connection]:
+    def write(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
         """A connection in the one write transaction: committed at the end, rolled back on any exception.
+
+        `durable=False` is for what may be forgotten by a power cut (never by a kill) because it would only be done
+        again: used call tokens, leases, marks that a message was sent. The next durable commit takes it along.
 
         Raises Unavailable(`database-busy`) when its turn does not come within WAIT seconds. Not to be nested.
         """
-        return _transaction(self._writer, self._begin_write)
+        begin = self._begin_write if durable else self._begin_light
+        return _transaction(self._writer, *begin)
 
     def read(self) -> AbstractContextManager[Connection]:
         """A connection in a transaction on one snapshot, which refuses to write."""
-        return _transaction(self._reader, self._begin_read)
+        return _transaction(self._reader, *self._begin_read)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
@@ -116,7 +124,7 @@ class Database:
                 yield conn
             return
         engine = _sqlite(self._address, foreign_keys=False, poolclass=NullPool)
-        with _transaction(engine, self._begin_write) as conn:
+        with _transaction(engine, *self._begin_write) as conn:
             yield conn
             if conn.exec_driver_sql("PRAGMA foreign_key_check").first() is not None:
                 raise Refused("database-inconsistent", "A migration would leave rows that point nowhere; undone.")
@@ -224,15 +232,15 @@ def _enter_wal(connection: sqlite3.Connection) -> None:
 
 
 @contextmanager
-def _transaction(engine: Engine, begin: str) -> Iterator[Connection]:
+def _transaction(engine: Engine, *begin: str) -> Iterator[Connection]:
     try:
         conn = engine.connect()
     except PoolTimeout as error:
         raise _busy() from error
     with conn, conn.begin():
-        if begin:
+        for statement in begin:
             try:
-                conn.exec_driver_sql(begin)
+                conn.exec_driver_sql(statement)
             except DBAPIError as error:
                 if _is_busy(error):
                     raise _busy() from error

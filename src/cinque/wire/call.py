@@ -11,6 +11,7 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -142,9 +143,7 @@ class HttpTransport:
         )
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
-        """One exchange. A kept-alive connection that the other side has closed is tried once more on a fresh one:
-        calls carry single-use tokens, so a call that did arrive is refused as a replay, not repeated.
-        """
+        """One exchange, tried once: a call carries a single-use token, and who calls decides whether to call again."""
         try:
             response = self._client.request(
                 method, url, headers=dict(headers), content=body or None, timeout=httpx2.Timeout(timeout, connect=5.0)
@@ -176,15 +175,19 @@ class LocalTransport:
         self.base = base
         self._app = app
         self._loop = loop
+        self._under_way: set[Future[Reply]] = set()
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: float) -> Reply:
         """One exchange with the application."""
         future = asyncio.run_coroutine_threadsafe(self._exchange(method, url, headers, body), self._loop)
+        self._under_way.add(future)
         try:
             return future.result(timeout)
-        except FutureTimeout:
+        except (FutureTimeout, CancelledError):
             future.cancel()
             raise Unavailable("no-answer", f"{self.base} does not answer.", remedy="Try again.") from None
+        finally:
+            self._under_way.discard(future)
 
     async def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         parts = urlsplit(url)
@@ -235,7 +238,9 @@ class LocalTransport:
         return Reply(status, answer_headers, b"".join(chunks))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """End what is under way, a long-poll say."""
+        for future in list(self._under_way):
+            future.cancel()
 
 
 def local_loop(name: str = "cinque-local") -> asyncio.AbstractEventLoop:

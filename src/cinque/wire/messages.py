@@ -35,7 +35,7 @@ class Blob:
         return Blob(sha512_hex(data), len(data), inline)
 
     def data(self) -> bytes | None:
-        """The inline bytes, or None when they must be fetched. Raises Refused when they are not what the digest says."""
+        """The inline bytes, or None when they must be fetched. Raises Refused when the digest is of others."""
         if self.inline is None:
             return None
         try:
@@ -91,7 +91,7 @@ class Taken:
 @dataclass(frozen=True, slots=True)
 class Return:
     """What goes upwards of a task: the steps taken, and for a round or an end the sealed bytes with the enclave's
-    signed statement of what they are. `id` makes a second delivery harmless. A description is of the TRE, not of a task.
+    signed statement of what they are. `id` makes a second delivery harmless. A description is of the TRE.
     """
 
     __pydantic_config__: ClassVar[Any] = CLOSED
