@@ -24,11 +24,12 @@ from cinque.errors import Refused
 from tests.analyses import several_rounds
 
 DIGESTS = Path(__file__).with_name("digests.json")
-EVERY: dict[str, Any] = {name: registry.get(name) for name in registry.names()}
+SHIPPED = ("count", "summary", "table")  # other tests add analyses of their own to the registry of this process
+EVERY: dict[str, Any] = {name: registry.get(name) for name in SHIPPED}
 EVERY["median-interval"] = several_rounds.ANALYSIS
 
 
-@pytest.mark.parametrize("name", registry.names())
+@pytest.mark.parametrize("name", SHIPPED)
 def test_a_version_keeps_its_digest(name: str) -> None:
     analysis = registry.get(name)
     known = json.loads(DIGESTS.read_text("utf-8")).get(f"{name}@{analysis.version}")
@@ -66,7 +67,7 @@ def test_another_place_other_line_ends_and_another_seed_give_the_same_digest(tmp
         text=True,
         check=True,
     ).stdout
-    assert found.split("\n")[0] == " ".join(identity(registry.get(name)) for name in registry.names())
+    assert found.split("\n")[0] == " ".join(identity(registry.get(name)) for name in SHIPPED)
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -391,7 +391,7 @@ def test_arbitrary_fields_are_refused_and_nothing_else_happens(which: str, value
 def test_arbitrary_payloads_and_files_are_refused_and_nothing_else_happens(tmp_path_factory: Any, data: bytes) -> None:
     refusal(data)
     refusal(seal_envelope(CARD_TYPE, data, RING.sign("sign")))
-    path = tmp_path_factory.getbasetemp() / "members.json"
+    path = tmp_path_factory.mktemp("members") / "members.json"
     for content in (data, b'{"cards":[{"a":' + data + b'}],"type":"cinque-members","version":1}'):
         path.write_bytes(content)
         with pytest.raises(CinqueError):

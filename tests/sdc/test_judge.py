@@ -346,7 +346,7 @@ def test_an_answer_without_small_counts_needs_no_solver() -> None:
 
 
 def test_a_union_whose_parts_add_up_is_protected_as_a_sum() -> None:
-    """One row a person, though the declaration does not say so: 907 minus the shown cells must not bound a small one."""
+    """One row a person, though nobody declared it: 907 minus the shown cells must not bound a small one."""
     cells = {"asian": 58, "black": 133, "hispanic": 146, "native": 4, "other": 2, "white": 564}
     figures = counts({"n": 907, **cells}, [Relation("n", tuple(cells), "union")])
     hidden = judge(figures, TEN).suppressed

@@ -160,8 +160,6 @@ class Hub:
             raise Forbidden("not-yours", "This request is somebody else's.", remedy="Each person submits their own.")
         verify_request(request, card)
         now = self.clock()
-        if expired(request, now):
-            raise Refused("expired", "The last moment to accept this request has passed.", remedy="Compose it anew.")
         digest = sha512_hex(packet)
         receipt = dsse.seal_envelope(
             RECEIPT_TYPE,
@@ -191,6 +189,10 @@ class Hub:
                         remedy="Compose a new request.",
                     )
                 return earlier.receipt.encode()
+            if expired(request, now):  # of a new one alone: one that was taken in time has its receipt
+                raise Refused(
+                    "expired", "The last moment to accept this request has passed.", remedy="Compose it anew."
+                )
             enrolled = {p.id for p in store.parties(conn, "tre")}
             strangers = [a.name for a in statement.audience if a.id not in enrolled]
             if strangers:
