@@ -212,9 +212,13 @@ class Client:
 
     # --- what comes back -------------------------------------------------------------------------------------------
 
-    def status(self, request: str, *, newer_than: int = 0, wait: float = 0.0) -> RequestStatus | None:
-        """How a request stands, as the hub was told; None when nothing is newer."""
-        path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}"
+    def status(
+        self, request: str, *, newer_than: int = 0, wait: float = 0.0, settled: bool = False
+    ) -> RequestStatus | None:
+        """How a request stands, as the hub was told; None when nothing is newer, or not yet `settled` where that is
+        asked for: every task ended or waiting for a person.
+        """
+        path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}" + ("&settled=true" if settled else "")
         reply = self._hub.call("GET", path, timeout=wait + 15)
         return self._status(reply.json(), request) if reply.status != 204 else None
 
@@ -330,7 +334,9 @@ class Request:
                 return status
             # A gate that goes away moves no task: look again now and then while one is still on offer.
             longest = WAIT if all(task.state != State.OFFERED for task in status.tasks) else SILENT / 2
-            found = self._client.status(self.id, newer_than=status.version, wait=max(0.05, min(longest, left)))
+            found = self._client.status(
+                self.id, newer_than=status.version, wait=max(0.05, min(longest, left)), settled=progress is None
+            )
             status = found or self.status()
             self._status = status
 

@@ -56,25 +56,17 @@ def gate_record(record: str, request: Request, task: str, card: TreCard) -> str:
     return record
 
 
-def examine(request: Request, say: Say, now: datetime) -> Custody:
+def examine(request: Request, say: Say, now: datetime, *, again: bool = False) -> Custody:
     """Every check that needs the TRE's own say, at custody and again at every later step: revocation is read each time.
-    Raises Refused with the rule and what would change it.
+    Raises Refused with the rule and what would change it. `again`: what follows from the request's bytes alone, its
+    profile and its package, was found good at custody and is not looked at a second time.
     """
     statement = request.statement
     person_card = say.card_by_key(request.signer)
     verify_request(request, person_card)
-    report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
-    if not report.conforms:
-        first = report.findings[0]
-        raise Refused("profile", f"The request breaks rule {first.rule}: {first.message}", rule=first.rule)
     analysis = chosen(statement.analysis, statement.analysis_version)
-    package.verify_package(request.package, analysis)
-    if statement.analysis_digest != package.digest(request.package):  # what agreements and revocations go by
-        raise Refused(
-            "analysis-differs",
-            "The request was signed with another digest than that of the analysis it carries.",
-            remedy="Ask with the digest of the package.",
-        )
+    if not again:
+        _examine_bytes(request, analysis)
     parameters = parse(analysis.parameters, request.parameters, "The analysis's parameters", code="parameters")
     authority = authorise(
         say,
@@ -95,6 +87,20 @@ def examine(request: Request, say: Say, now: datetime) -> Custody:
     if analysis.rounds > 1:
         _check_members(statement.audience, say)
     return Custody(request, analysis, parameters, dataset, authority)
+
+
+def _examine_bytes(request: Request, analysis: Analysis[Any]) -> None:
+    report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
+    if not report.conforms:
+        first = report.findings[0]
+        raise Refused("profile", f"The request breaks rule {first.rule}: {first.message}", rule=first.rule)
+    package.verify_package(request.package, analysis)
+    if request.statement.analysis_digest != package.digest(request.package):  # what agreements and revocations go by
+        raise Refused(
+            "analysis-differs",
+            "The request was signed with another digest than that of the analysis it carries.",
+            remedy="Ask with the digest of the package.",
+        )
 
 
 def chosen(name: str, version: str) -> Analysis[Any]:

@@ -13,7 +13,7 @@ from cinque.lib.parse import dump
 from cinque.relay import store as relay
 from cinque.wire.messages import DESCRIPTION_TYPE, Description, Return
 
-LATE = 0.25  # seconds after which a step is reported by itself, if no end has told of it
+LATE = 1.0  # seconds after which a step is reported by itself, if no end has told of it
 SELDOM = 60.0
 
 

@@ -275,7 +275,7 @@ class Enclave:
 
     def authority(self, record: store.Record) -> Authority:
         """On what authority a task may run, as the TRE's say stands now. Raises Refused when it no longer does."""
-        return custody.examine(self.request(record), self.say, self.clock()).authority
+        return custody.examine(self.request(record), self.say, self.clock(), again=True).authority
 
     def checker(self, person: str) -> Actor:
         """A person of the TRE acting on outputs."""

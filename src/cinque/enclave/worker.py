@@ -100,7 +100,7 @@ class Worker:
             return
         request = enclave.request(record)
         now = enclave.clock()
-        taken = custody.examine(request, enclave.say, now)
+        taken = custody.examine(request, enclave.say, now, again=True)
         if history:
             found = taken.analysis.advance(taken.parameters, history)
             if isinstance(found, Result):

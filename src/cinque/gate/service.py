@@ -254,17 +254,17 @@ class Gate:
         task = store.task(conn, message.task)
         if task is None:
             raise NotFound("no-such-task", "This task did not come in by this gate.")
+        now = task
         for taken in message.steps:
             role = Role(taken.role)
             actor = Actor(task.requester if role is Role.RESEARCHER else self.card.id, role)
             try:
-                after, entry = advance(task, taken.step, actor, datetime.fromisoformat(taken.at), code=taken.code)
+                now, entry = advance(now, taken.step, actor, datetime.fromisoformat(taken.at), code=taken.code)
             except (Conflict, Forbidden) as late:
-                self._audit(conn, AuditEntry(task.id, "late report", self.card.id, self.clock(), late.code))
-                continue
-            store.save(conn, task, after)
+                entry = AuditEntry(task.id, "late report", self.card.id, self.clock(), late.code)
             self._audit(conn, entry)
-            task = after
+        if now != task:
+            store.save(conn, task, now)
 
     def receipt(self, message: Return, receipt: bytes) -> None:
         """The hub signed for what left: tell the enclave, which keeps receipts with its record."""

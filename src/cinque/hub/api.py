@@ -61,10 +61,14 @@ def build(
         request_id: str,
         newer_than: int = Query(default=0, ge=0),
         wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
+        settled: bool = Query(default=False),
         call: Call = Depends(identified),
     ) -> Response:
         found = await hub.waiters.until(
-            f"request:{request_id}", lambda: hub.status(call.key, request_id, newer_than), wait, request
+            f"request:{request_id}",
+            lambda: hub.status(call.key, request_id, newer_than, settled=settled),
+            wait,
+            request,
         )
         if found is None:
             return Response(status_code=204)

@@ -23,7 +23,7 @@ from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha256_hex, sha512_hex
 from cinque.lib.ids import Random
 from cinque.lib.parse import parse
-from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
+from cinque.model.lifecycle import FINAL, Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
 from cinque.relay import store as relay
 from cinque.relay.api import Waiters
@@ -44,6 +44,7 @@ from cinque.wire.messages import (
 
 RECEIPT_TYPE = "https://w3id.org/cinque/statement/receipt"
 TOKEN_DAYS = 7
+SETTLED = FINAL | {State.AWAITING_SIGN_OFF, State.IN_REVIEW}  # ended, or waiting for a person
 
 
 class Hub:
@@ -224,12 +225,16 @@ class Hub:
         self.on_change()
         return receipt
 
-    def status(self, key: str, request_id: str, newer_than: int = 0) -> RequestStatus | None:
-        """How a request of the caller stands; None when nothing is newer than the version given."""
+    def status(self, key: str, request_id: str, newer_than: int = 0, *, settled: bool = False) -> RequestStatus | None:
+        """How a request of the caller stands; None when nothing is newer than the version given, or when only a
+        `settled` one is wanted and a task still moves by itself.
+        """
         person = self._person(key)
         with self.database.read() as conn:
             request = self._own(conn, person, request_id)
             if request.version <= newer_than:
+                return None
+            if settled and not all(t.state in SETTLED for t in store.tasks_of(conn, request.id)):
                 return None
             return self._status(conn, request)
 
@@ -359,15 +364,19 @@ class Hub:
         return self._returned_receipt(message)
 
     def _take_steps(self, conn: Connection, task: Task, message: Return) -> Task:
+        now = task
         for taken in message.steps:
             at = datetime.fromisoformat(taken.at)
             actor = Actor(task.requester if taken.role == Role.RESEARCHER else task.tre, Role(taken.role))
             try:
-                task = self._step(conn, task, taken.step, actor, at, code=taken.code)
+                now, entry = advance(now, taken.step, actor, at, code=taken.code)
             except (Conflict, Forbidden) as late:
                 # A report that does not follow from what the hub knows changes nothing, and is on record.
-                self._audit(conn, AuditEntry(task.id, "late report", task.tre, self.clock(), late.code))
-        return task
+                entry = AuditEntry(task.id, "late report", task.tre, self.clock(), late.code)
+            self._audit(conn, entry)
+        if now != task:
+            store.save(conn, task, now)
+        return now
 
     def _go_on(self, conn: Connection, task: Task) -> list[str]:
         """Offer the next round when every member still in the session has released the last one; or its end."""
