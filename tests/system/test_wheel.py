@@ -34,7 +34,7 @@ def uv(*arguments: str, cwd: Path) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy, so that nothing is written into the tree; with the builder that is installed here."""
+    """Built from a copy, so that nothing is written into the tree; with the builder that is pinned."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
     copy.mkdir()
@@ -42,7 +42,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).exists():
             shutil.copy(ROOT / name, copy / name)
     shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    uv("build", "--wheel", "--out-dir", str(folder), "--no-build-isolation", "--python", sys.executable, cwd=copy)
+    pinned = ("--build-constraints", str(ROOT / "requirements" / "build.txt"), "--require-hashes")
+    uv("build", "--wheel", "--out-dir", str(folder), *pinned, "--python", sys.executable, cwd=copy)
     (built,) = folder.glob("*.whl")
     return built
 

@@ -211,6 +211,7 @@ def _recomputed(found: Answer, recompute: Recompute | None, facts: dict[str, Any
         "name": statement.analysis,
         "version": statement.analysis_version,
         "digest": statement.analysis_digest,
+        "complete": not statement.missing,
     }
     try:
         again = recompute(analysis, dict(found.request.parameters), rounds)
