@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from cinque.crate.answer import AnswerInputs, compose_answer
+from cinque.crate.answer import AnswerInputs, compose_answer, read_asked, read_member
 from cinque.crate.cards import Members, PersonCard, TreCard, issue_card
 from cinque.crate.growth import AgreementInForce, organization
 from cinque.crate.keys import KeyRing, SigningKey
@@ -284,8 +284,12 @@ def an_answer(*, key: SigningKey | None = None, empty: bool = False, **changes: 
             "south": a_release(tre=a_tre("south"), outputs=some_outputs(count=7)),
         },
     }
+    inputs |= changes
+    inputs["members"] = {name: read_member(packed) for name, packed in inputs["members"].items()}
+    if inputs.get("asked") is not None:
+        inputs["asked"] = read_asked(inputs["asked"])
     at = NOW + timedelta(seconds=10)
-    return compose_answer(AnswerInputs(**(inputs | changes)), key or person.key, now=at, random=a_random("answer"))
+    return compose_answer(AnswerInputs(**inputs), key or person.key, now=at, random=a_random("answer"))
 
 
 def recompute_sum(analysis: dict[str, Any], parameters: dict[str, Any], history: list[dict[str, Any]]) -> Any:

@@ -82,8 +82,9 @@ LIES: list[tuple[str, Callable[[Any, World], Any]]] = [
     ("a state that there is not", lambda s, w: _task(s, state="published")),
     ("a time that is none", lambda s, w: _task(s, seen="at noon", state="offered", results=[])),
     ("released, and nothing to show", lambda s, w: _task(s, results=[])),
-    ("a result that is not there", lambda s, w: _task(s, results=["0" * 128])),
-    ("a digest that is none", lambda s, w: _task(s, results=["../../keys.json"])),
+    ("a result that is not there", lambda s, w: _task(s, results=[{"digest": "0" * 128, "size": 9}])),
+    ("a digest that is none", lambda s, w: _task(s, results=[{"digest": "../../keys.json", "size": 9}])),
+    ("other bytes under a digest", lambda s, w: _task(s, results=[dump(Blob.of(b"x")) | {"digest": "0" * 128}])),
     ("no task at all", lambda s, w: s | {"tasks": []}),
     ("another request", lambda s, w: s | {"id": "urn:uuid:00000000-0000-4000-8000-000000000000"}),
     ("a field too many", lambda s, w: s | {"trust": "me"}),
@@ -112,8 +113,15 @@ def test_a_hub_that_lies_about_a_status_gives_no_answer(shared: World, lie: Call
 
 
 def _swapped(world: World, asked: Asked, name: str, data: bytes) -> str:
-    """What the client says when `data` comes as the result of a TRE; the code under which that TRE is missing."""
+    """What the client says when `data` comes as the result of a TRE, with its status or when it is fetched; the code
+    under which that TRE is missing.
+    """
     digest = sha512_hex(data)
+    (code,) = {_swapped_as(world, asked, name, digest, data, blob) for blob in (Blob(digest, 9), Blob.of(data))}
+    return code
+
+
+def _swapped_as(world: World, asked: Asked, name: str, digest: str, data: bytes, blob: Blob) -> str:
 
     def tap(send: Send, how: str, where: str, body: Any, rest: dict[str, Any]) -> Reply:
         if where.startswith("/results/" + digest):
@@ -123,7 +131,7 @@ def _swapped(world: World, asked: Asked, name: str, data: bytes) -> str:
             status = reply.json()
             for task in status["tasks"]:
                 if task["tre"] == world.sites[name].card.id:
-                    task |= {"results": [digest], "state": "released"}
+                    task |= {"results": [dump(blob)], "state": "released"}
             return replace(reply, body=canonical(status))
         return reply
 
@@ -141,7 +149,7 @@ def results(world: World, request: str) -> dict[str, bytes]:
     status = world.client().status(request)
     assert status is not None
     names = {site.card.id: name for name, site in world.sites.items()}
-    return {names[t.tre]: world.hub.files.get(t.results[0]) for t in status.tasks if t.results}
+    return {names[t.tre]: world.hub.files.get(t.results[0].digest) for t in status.tasks if t.results}
 
 
 def test_results_cannot_be_swapped_altered_or_forged(world: World) -> None:
@@ -441,7 +449,7 @@ def test_nobody_reaches_what_is_anothers(north: World) -> None:
     asked = north.ask()
     north.run()
     status = asked.status()
-    digest = status.tasks[0].results[0]
+    digest = status.tasks[0].results[0].digest
     eve = north.hop("eve")
     for method, path, error in (
         ("GET", f"/requests/{asked.id}", NotFound),
@@ -545,7 +553,7 @@ def test_who_calls_with_a_key_for_something_else_is_unknown(north: World) -> Non
     for key in (ring.sign("release"), KeyRing.load(site.home / "gate" / "keys.json", None).sign("transport")):
         transport = LocalTransport(site.gate_up.app, LOOP(), "http://north.localhost")
         with pytest.raises(Unauthenticated):
-            Hop(transport, key, clock=north.time).call("POST", "/relay/lease")
+            Hop(transport, key, clock=north.time).call("POST", "/relay/lease", body={})
 
 
 # --------------------------------------------------------------------------------------------------------- enrolment

@@ -19,13 +19,14 @@ from tests.service.harness import World
 
 
 def lease(world: World, name: str = "north") -> list[Any]:
-    found: list[Any] = world.sites[name].to_hub.real("POST", "/relay/lease?wait=0").json()["items"]
+    found: list[Any] = world.sites[name].to_hub.real("POST", "/relay/lease?wait=0", body={}).json()["items"]
     return found
 
 
-def settle(world: World, item: Any, name: str = "north", **changes: Any) -> None:
-    body = {"item": item["id"], "fence": item["fence"]} | changes
-    world.sites[name].to_hub.real("POST", "/relay/settle", body=body)
+def settle(world: World, item: Any, name: str = "north") -> Any:
+    """What the hub says when an item is settled: work, and what lapsed."""
+    body = {"settled": [{"item": item["id"], "fence": item["fence"]}]}
+    return world.sites[name].to_hub.real("POST", "/relay/lease?wait=0", body=body).json()
 
 
 # ----------------------------------------------------------------------------------------------------------- leases
@@ -41,13 +42,13 @@ def test_a_lease_lapses_and_the_work_is_offered_again_behind_a_higher_fence(nort
     north.time.forward(seconds=2)
     (second,) = lease(north)
     assert (second["id"], second["fence"]) == (first["id"], first["fence"] + 1)
-    for path in ("settle", "heartbeat"):
-        body = {"item": first["id"], "fence": first["fence"]}
-        with pytest.raises(Conflict) as refused:
-            north.sites["north"].to_hub.real("POST", f"/relay/{path}", body=body)
-        assert refused.value.code == "lease-lapsed"
-    settle(north, second)
-    settle(north, second)  # twice is harmless
+    assert settle(north, first)["lapsed"] == [first["id"]]
+    body = {"item": first["id"], "fence": first["fence"]}
+    with pytest.raises(Conflict) as refused:
+        north.sites["north"].to_hub.real("POST", "/relay/heartbeat", body=body)
+    assert refused.value.code == "lease-lapsed"
+    assert settle(north, second) == {"items": [], "lapsed": []}
+    assert settle(north, second) == {"items": [], "lapsed": []}  # twice is harmless
     north.time.forward(seconds=LEASE_SECONDS + 1)
     assert lease(north) == []
 
@@ -67,8 +68,9 @@ def test_nobody_leases_or_settles_anothers_work(world: World) -> None:
     world.ask(tres=["north"])
     assert lease(world, "south") == []
     (item,) = lease(world)
-    with pytest.raises(Conflict):
-        settle(world, item, "south")
+    assert settle(world, item, "south")["lapsed"] == [item["id"]]
+    world.time.forward(seconds=LEASE_SECONDS + 1)
+    assert [again["id"] for again in lease(world)] == [item["id"]]
     digest = item["blobs"][0]["digest"]
     with pytest.raises(Refused):
         world.sites["south"].to_hub.real("GET", f"/relay/blobs/{digest}")
@@ -76,10 +78,10 @@ def test_nobody_leases_or_settles_anothers_work(world: World) -> None:
 
 @pytest.mark.parametrize("body", [{}, {"item": "x"}, {"item": 1, "fence": 1}, {"item": "x", "fence": True}, [], "x"])
 def test_a_lease_is_named_in_its_form(shared: World, body: Any) -> None:
-    for path in ("settle", "heartbeat"):
+    for path, said in (("lease", {"settled": [body]}), ("heartbeat", body)):
         with pytest.raises(Refused) as refused:
-            shared.sites["north"].to_hub.real("POST", f"/relay/{path}", body=body)
-        assert refused.value.code in ("malformed", "json-syntax")
+            shared.sites["north"].to_hub.real("POST", f"/relay/{path}", body=said)
+        assert refused.value.code == "malformed"
 
 
 # ------------------------------------------------------------------------------------- what cannot be taken or sent
@@ -167,7 +169,9 @@ def test_a_cancel_that_overtakes_its_request_waits_for_it(north: World) -> None:
     site = north.sites["north"]
     asked = north.ask()
     site.poll_hub()
-    (request,) = site.to_gate.real("POST", "/relay/lease?wait=0").json()["items"]  # leased, and the enclave dies
+    (request,) = site.to_gate.real("POST", "/relay/lease?wait=0", body={}).json()[
+        "items"
+    ]  # leased, and the enclave dies
     asked.cancel()
     north.run()
     assert site.states(asked.id)[2] == ""

@@ -60,7 +60,9 @@ def test_work_wakes_the_gate_that_waits_for_it(fed: Small) -> None:
     caller = connect(fed.client.settings.hub, key)
     try:
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(lambda: (caller.call("POST", f"/relay/lease?wait={FAR:g}").json(), time.monotonic()))
+            waiting = pool.submit(
+                lambda: (caller.call("POST", f"/relay/lease?wait={FAR:g}", body={}).json(), time.monotonic())
+            )
             time.sleep(1.0)
             assert not waiting.done()
             request = fed.client.ask("count", {"where": "smoker"}, tres=["north"])

@@ -12,11 +12,9 @@ from cinque.analyses import registry
 from cinque.analyses.analysis import Released, Result
 from cinque.analyses.work import parameters_of
 from cinque.client.home import RequestFolder
-from cinque.crate.answer import AnswerInputs, Missing, compose_answer, history
+from cinque.crate.answer import AnswerInputs, Asked, Missing, Received, compose_answer, history
 from cinque.crate.cards import PersonCard
 from cinque.crate.keys import SigningKey
-from cinque.crate.release import read_release
-from cinque.crate.request import read_request
 from cinque.errors import Refused
 from cinque.lib.ids import Random
 from cinque.lib.parse import parse
@@ -212,7 +210,8 @@ def recompute(
 
 def compose(
     folder: RequestFolder,
-    crates: Mapping[str, bytes],
+    asked: Asked,
+    crates: Mapping[str, Received],
     missing: tuple[Missing, ...],
     *,
     person: PersonCard,
@@ -220,11 +219,10 @@ def compose(
     now: datetime,
     random: Random,
 ) -> Answer:
-    """Work out the answer from the crates received (TRE name -> ZIP), and keep it as a crate of the person's own."""
-    packet = folder.read("request.zip") or b""
-    request = read_request(packet)
+    """Work out the answer from the crates received, by TRE name, and keep it as a crate of the person's own."""
+    request = asked.request
     statement = request.statement
-    read = {name: read_release(data) for name, data in sorted(crates.items())}
+    read = {name: received.crate for name, received in sorted(crates.items())}
     released = {name: crate for name, crate in read.items() if crate.kind == "release"}
     result: dict[str, Any] | None = None
     if released:
@@ -242,7 +240,7 @@ def compose(
         person=person,
         result=result,
         members=dict(crates),
-        asked=packet,
+        asked=asked,
         missing=missing,
         received=dict.fromkeys(crates, now),
     )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from cinque.analyses import package, registry
@@ -17,11 +18,11 @@ from cinque.analyses.work import parameters_of
 from cinque.client.answer import Answer, compose
 from cinque.client.home import ClientHome, RequestFolder
 from cinque.crate import dsse
-from cinque.crate.answer import Missing
+from cinque.crate.answer import Asked, Missing, Received, read_asked, read_member
 from cinque.crate.cards import Members, PersonCard, TreCard
 from cinque.crate.keys import KeyRing
-from cinque.crate.release import ReleasedCrate, read_release, verify_release
-from cinque.crate.request import Question, compose_request, read_request
+from cinque.crate.release import ReleasedCrate, verify_release
+from cinque.crate.request import Question, compose_request
 from cinque.errors import CinqueError, NotFound, Refused, Unavailable
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.clock import Clock, parse_rfc3339, rfc3339, system_clock
@@ -35,6 +36,7 @@ from cinque.wire.call import Caller, connect
 from cinque.wire.messages import (
     CANCEL_TYPE,
     DESCRIPTION_TYPE,
+    SILENT,
     CancelStatement,
     Description,
     RequestStatus,
@@ -44,7 +46,7 @@ from cinque.wire.messages import (
 from cinque.wire.sealing import unseal
 
 ENDED = frozenset(str(state) for state in FINAL)
-SILENT = 5.0  # seconds after which a TRE whose gate does not wait at the hub counts as offline
+
 WAIT = 20.0
 
 
@@ -169,8 +171,8 @@ class Client:
             max_rounds=chosen.rounds,
         )
         packet = compose_request(question, self._ring.sign("sign"), now=now, random=self._random)
-        read = read_request(packet)
-        folder = self.home.new_request(read.statement.id)
+        asked = read_asked(packet)
+        folder = self.home.new_request(asked.request.statement.id)
         note = {
             "title": text,
             "analysis": chosen.name,
@@ -216,9 +218,10 @@ class Client:
         self, request: str, *, newer_than: int = 0, wait: float = 0.0, settled: bool = False
     ) -> RequestStatus | None:
         """How a request stands, as the hub was told; None when nothing is newer, or not yet `settled` where that is
-        asked for: every task ended or waiting for a person.
+        asked for: every task ended or waiting for a person. A settled status brings the results along.
         """
-        path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}" + ("&settled=true" if settled else "")
+        path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}"
+        path += "&settled=true&results=true" if settled else ""
         reply = self._hub.call("GET", path, timeout=wait + 15)
         return self._status(reply.json(), request) if reply.status != 204 else None
 
@@ -245,31 +248,35 @@ class Client:
             )
         return status
 
-    def fetch(self, folder: RequestFolder, task: TaskStatus, name: str) -> ReleasedCrate | None:
+    def fetch(self, folder: RequestFolder, asked: Asked, task: TaskStatus, name: str) -> Received | None:
         """The crate that ended a task: opened, verified with the pinned card, kept unchanged. None when none came."""
         place = folder.crate(name)
         if place.exists():
-            return self._checked(place.read_bytes(), folder, task)
-        for digest in task.results:
-            sealed = checked(self._hub.call("GET", f"/results/{digest}", timeout=120).body, digest)
-            data = unseal(sealed, self._ring.open("open"), folder.id.encode())
-            crate = self._checked(data, folder, task)
-            folder.write(f"crates/{name}.zip", data)
-            return crate
+            return self._checked(place.read_bytes(), asked, task)
+        for blob in task.results:
+            sealed = blob.data()
+            if sealed is None:
+                sealed = checked(self._hub.call("GET", f"/results/{blob.digest}", timeout=120).body, blob.digest)
+            received = self._checked(unseal(sealed, self._ring.open("open"), folder.id.encode()), asked, task)
+            folder.write(f"crates/{name}.zip", received.packed)
+            return received
         return None
 
-    def _checked(self, data: bytes, folder: RequestFolder, task: TaskStatus) -> ReleasedCrate:
-        crate = read_release(data)
-        verify_release(crate, self.members)
-        packet = folder.read("request.zip") or b""
-        if crate.statement.tre != task.tre or crate.statement.request_digest != read_request(packet).digest:
+    def _checked(self, data: bytes, asked: Asked, task: TaskStatus) -> Received:
+        received = read_member(data)
+        verify_release(received.crate, self.members)
+        said = received.crate.statement
+        if said.tre != task.tre or said.request_digest != asked.request.digest:
             raise Refused("answers-another", "A crate came back that answers another question, or is another TRE's.")
-        return crate
+        return received
 
-    def compose(self, folder: RequestFolder, crates: Mapping[str, bytes], missing: tuple[Missing, ...]) -> Answer:
+    def compose(
+        self, folder: RequestFolder, asked: Asked, crates: Mapping[str, Received], missing: tuple[Missing, ...]
+    ) -> Answer:
         """The answer from what was received, kept as a crate of the person's own."""
         return compose(
             folder,
+            asked,
             crates,
             missing,
             person=self.card,
@@ -296,27 +303,33 @@ class Request:
     def __init__(self, client: Client, folder: RequestFolder) -> None:
         self._client = client
         self.folder = folder
-        self._status: RequestStatus | None = None
 
     @property
     def id(self) -> str:
         """The request's id, a urn:uuid."""
         return self.folder.id
 
+    @cached_property
+    def _asked(self) -> Asked:
+        return read_asked(self.folder.read("request.zip") or b"")
+
     def status(self) -> RequestStatus:
         """How it stands now. A question whose submission was cut short is handed in again: the hub knows its bytes."""
+        return self._look(0, 0.0, settled=False)
+
+    def _look(self, newer_than: int, wait: float, *, settled: bool) -> RequestStatus:
+        """How it stands once that is news, or after `wait` seconds."""
         if self.folder.read("receipt.json") is None:
             self._client.submit(self.folder)
-        found = self._client.status(self.id)
-        self._status = found or self._status
-        if self._status is None:
+        found = self._client.status(self.id, newer_than=newer_than, wait=wait, settled=settled)
+        found = found or self._client.status(self.id)
+        if found is None:
             raise Unavailable("no-status", "The hub gives no status.")
-        return self._status
+        return found
 
     def cancel(self) -> RequestStatus:
         """Stop it where nothing has been released yet."""
-        self._status = self._client.cancel(self.id)
-        return self._status
+        return self._client.cancel(self.id)
 
     def wait(
         self, timeout: float | None = None, *, progress: Callable[[RequestStatus], None] | None = None
@@ -324,8 +337,10 @@ class Request:
         """Until every task has ended, waits for a person, or is of a TRE that is offline; or `timeout` seconds have
         passed. The hub's long-poll wakes it; there is no fixed sleep.
         """
+        quiet = progress is None
+        first = SILENT / 2 if quiet else 0.0
         deadline = None if timeout is None else time.monotonic() + timeout
-        status = self.status()
+        status = self._look(0, first if timeout is None else min(first, timeout), settled=quiet)
         while True:
             if progress is not None:
                 progress(status)
@@ -334,11 +349,7 @@ class Request:
                 return status
             # A gate that goes away moves no task: look again now and then while one is still on offer.
             longest = WAIT if all(task.state != State.OFFERED for task in status.tasks) else SILENT / 2
-            found = self._client.status(
-                self.id, newer_than=status.version, wait=max(0.05, min(longest, left)), settled=progress is None
-            )
-            status = found or self.status()
-            self._status = status
+            status = self._look(status.version, max(0.05, min(longest, left)), settled=quiet)
 
     def _rests(self, task: TaskStatus) -> bool:
         if task.state in ENDED or task.state in (State.AWAITING_SIGN_OFF, State.IN_REVIEW):
@@ -349,22 +360,25 @@ class Request:
         """The answer over all TREs that released, after waiting at most `timeout` seconds for those that have not; it
         says who is missing and why. May be read again when more have answered.
         """
-        status = self.wait(timeout, **wait)
+        return self.combine(self.wait(timeout, **wait))
+
+    def combine(self, status: RequestStatus) -> Answer:
+        """The answer from what had come by that status."""
         names = self.folder.note()["tres"]
-        crates: dict[str, bytes] = {}
+        crates: dict[str, Received] = {}
         missing: list[Missing] = []
         for task in status.tasks:
             name = names[task.tre]
             try:
-                crate = self._client.fetch(self.folder, task, name)
+                received = self._client.fetch(self.folder, self._asked, task, name)
             except CinqueError as error:
                 missing.append(Missing(name, error.code, error.sentence))
                 continue
-            if crate is not None:
-                crates[name] = self.folder.crate(name).read_bytes()
-            if crate is None or crate.kind == "refusal":
-                missing.append(self._why_missing(name, task, crate))
-        answer = self._client.compose(self.folder, crates, tuple(missing))
+            if received is not None:
+                crates[name] = received
+            if received is None or received.crate.kind == "refusal":
+                missing.append(self._why_missing(name, task, received.crate if received else None))
+        answer = self._client.compose(self.folder, self._asked, crates, tuple(missing))
         return replace(answer, pending=tuple(names[t.tre] for t in status.tasks if t.state not in ENDED))
 
     def _why_missing(self, name: str, task: TaskStatus, crate: ReleasedCrate | None) -> Missing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 from cinque.crate.archive import Archive, unpack
 from cinque.crate.cards import PersonCard, check_valid
@@ -91,19 +91,33 @@ class AnswerStatement:
     files: dict[str, str]
 
 
+class Received(NamedTuple):
+    """A crate that a TRE sent: its ZIP as it came, and what was read of it."""
+
+    packed: bytes
+    crate: ReleasedCrate
+
+
+class Asked(NamedTuple):
+    """The request: its ZIP as it was sent, and what was read of it."""
+
+    packed: bytes
+    request: Request
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerInputs:
-    """`members`: the TRE's short name -> the ZIP it released, as received; `received`: the same names -> when, if told;
-    `result`: the answer, any JSON value (None when nothing was released); `question`: the text that was asked; `asked`:
-    the request's ZIP, needed where no TRE sent a crate that holds it.
+    """`members`: the TRE's short name -> the crate it sent; `received`: the same names -> when, if told; `result`: the
+    answer, any JSON value (None when nothing was released); `question`: the text that was asked; `asked`: the request,
+    needed where no TRE sent a crate that holds it.
     """
 
     request: str
     question: str
     person: PersonCard
     result: Any
-    members: Mapping[str, bytes]
-    asked: bytes | None = None
+    members: Mapping[str, Received]
+    asked: Asked | None = None
     missing: tuple[Missing, ...] = ()
     received: Mapping[str, datetime] | None = None
     license: str = "https://spdx.org/licenses/CC-BY-4.0"
@@ -135,10 +149,10 @@ class Answer:
 
 
 def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime, random: Random) -> bytes:
-    """The canonical ZIP of an answer, signed by the person. Raises Refused when there is no member's crate, when one
-    is unsound, or when they do not all answer this request.
+    """The canonical ZIP of an answer, signed by the person. Raises Refused when there is neither a member's crate nor
+    the request, or when they do not all answer this request.
     """
-    crates = {name: _member(data) for name, data in sorted(inputs.members.items())}
+    crates = {name: received.crate for name, received in sorted(inputs.members.items())}
     asked = _the_request(crates, inputs.request, inputs.asked)
     members = tuple(
         Member(
@@ -147,7 +161,7 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
             crate.statement.task,
             crate.statement.outcome,
             f"crates/{name}.zip",
-            sha512_hex(inputs.members[name]),
+            sha512_hex(inputs.members[name].packed),
         )
         for name, crate in crates.items()
     )
@@ -158,10 +172,10 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
         "over": [member.tre for member in members if member.outcome == "released"],
         "missing": [dump(missing) for missing in inputs.missing],
     }
-    payload = {member.file: inputs.members[member.name] for member in members}
+    payload = {member.file: inputs.members[member.name].packed for member in members}
     payload[ANSWER] = canonical(document)
     if inputs.asked is not None:
-        payload[REQUEST] = inputs.asked
+        payload[REQUEST] = inputs.asked.packed
     id = urn_uuid(random)
     statement = AnswerStatement(
         type="https://w3id.org/cinque/statement/answer",
@@ -189,12 +203,11 @@ def compose_answer(inputs: AnswerInputs, sign_key: SigningKey, *, now: datetime,
     )
 
 
-def _the_request(crates: Mapping[str, ReleasedCrate], id: str, asked: bytes | None) -> Request:
+def _the_request(crates: Mapping[str, ReleasedCrate], id: str, asked: Asked | None) -> Request:
     """The request that all crates answer; a TRE that could not read it has none to show."""
     requests = {crate.request.digest: crate.request for crate in crates.values() if crate.request is not None}
     if asked is not None:
-        request = read_request(_stored(asked))
-        requests[request.digest] = request
+        requests[asked.request.digest] = asked.request
     if len(requests) != 1 or any(request.statement.id != id for request in requests.values()):
         raise Refused(
             "answer-members",
@@ -268,7 +281,7 @@ def _graph(
                 "name": "The request",
                 "encodingFormat": "application/zip",
                 "conformsTo": ref(PROFILE),
-                "identifier": [statement.request, f"sha512:{sha512_hex(inputs.asked)}"],
+                "identifier": [statement.request, f"sha512:{sha512_hex(inputs.asked.packed)}"],
             }
         )
     for member in statement.members:
@@ -324,7 +337,7 @@ def read_answer(data: bytes | Archive) -> Answer:
         raise altered("answer-files", "The answer has other files than its statement has members.")
     crates: dict[str, ReleasedCrate] = {}
     for member in statement.members:
-        crate = _member(payload[member.file])
+        crate = read_member(payload[member.file]).crate
         crates[member.name] = crate
         said = crate.statement
         if member.file != f"crates/{member.name}.zip" or (
@@ -332,7 +345,8 @@ def read_answer(data: bytes | Archive) -> Answer:
             != (said.tre, said.task, said.outcome, sha512_hex(payload[member.file]))
         ):
             raise altered("answer-member-differs", f"The crate of {member.name} is not the one that was combined.")
-    asked = _the_request(crates, statement.request, payload.get(REQUEST))
+    packet = payload.get(REQUEST)
+    asked = _the_request(crates, statement.request, None if packet is None else read_asked(packet))
     if asked.digest != statement.request_digest or (
         (asked.statement.analysis, asked.statement.analysis_version, asked.statement.analysis_digest)
         != (statement.analysis, statement.analysis_version, statement.analysis_digest)
@@ -361,8 +375,14 @@ def read_answer(data: bytes | Archive) -> Answer:
     )
 
 
-def _member(data: bytes) -> ReleasedCrate:
-    return read_release(_stored(data))
+def read_member(packed: bytes) -> Received:
+    """A crate that a TRE sent, as an answer may hold it. Raises Refused as `read_release` does."""
+    return Received(packed, read_release(_stored(packed)))
+
+
+def read_asked(packed: bytes) -> Asked:
+    """A request as an answer may hold it. Raises Refused as `read_request` does."""
+    return Asked(packed, read_request(_stored(packed)))
 
 
 def _stored(data: bytes) -> Archive:

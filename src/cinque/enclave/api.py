@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI, Query, Request, Response
 
 from cinque.crate.cards import PersonCard
@@ -32,7 +33,7 @@ def build(
     identified = identify(lambda key: card.call if (card := _card(enclave, key)) else None, use_once, enclave.clock)
 
     async def staff(request: Request) -> Call:
-        call = await identified(request)
+        call = await to_thread.run_sync(await identified(request))
         card = _card(enclave, call.key)
         if card is None or not any(
             p.id == card.id and STAFF & set(p.roles) and not p.revoked for p in enclave.say.people

@@ -109,7 +109,7 @@ def open_enclave(
     worker = Worker(enclave, sources.open, log, found.workers)
     housekeeping = Housekeeping(enclave)
     poller = Poller(caller, partial(take, enclave), log)
-    sender = Sender(caller, database, store.RELAY, files, lambda *_: None, log)
+    sender = Sender(caller, database, store.RELAY, files, log)
     enclave.on_outgoing = sender.wake
     submit = enclave.on_work
 

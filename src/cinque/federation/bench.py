@@ -38,10 +38,31 @@ IN_FLIGHT = 8
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """One question: seconds from asking to answer, and the moments at which each step ended (by name, in order)."""
+    """One question: when it was asked, was submitted, had ended at every TRE, was answered; and the released crates."""
 
-    seconds: float
-    steps: dict[str, float]
+    started: float
+    submitted: float
+    ended: float
+    finished: float
+    crates: tuple[Path, ...]
+
+    @property
+    def seconds(self) -> float:
+        """From asking to answer."""
+        return self.finished - self.started
+
+    def steps(self) -> dict[str, float]:
+        """Seconds of each step by name, in order, read from the crates."""
+        marks = [_marks(path) for path in self.crates]
+        last = {name: max(mark[name] for mark in marks) for name in marks[0]}
+        moments = {"signed and submitted": self.submitted, **last}
+        moments |= {"sealed, returned, noticed": self.ended, "opened, verified, combined, kept": self.finished}
+        steps: dict[str, float] = {}
+        before = self.started
+        for name, moment in moments.items():
+            steps[name] = max(0.0, moment - before)
+            before = max(before, moment)
+        return steps
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -85,13 +106,14 @@ def measure(root: Path, questions: int, console: Console) -> dict[str, Any]:
         rate = questions / (time.monotonic() - began)
         memory = {service.kind: _memory(service.pid) for service in federation.all()}
         client.close()
+    steps = [journey.steps() for journey in one]
     bare = _timed(lambda: _bare(root, list(written.tres)), 20)
     durable = _timed(lambda: _durable(root), 50)
     return {
         "questions": questions,
         "one_at_a_time": _spread([j.seconds for j in one]),
         "eight_in_flight": _spread([j.seconds for j in eight]) | {"questions_per_second": rate},
-        "steps": {name: statistics.median(j.steps[name] for j in one) for name in one[0].steps},
+        "steps": {name: statistics.median(step[name] for step in steps) for name in steps[0]},
         "cpu": cpu,
         "bare_queries": bare,
         "durable_write": durable,
@@ -110,19 +132,11 @@ def _ask(client: Client) -> Journey:
     submitted = time.time()
     status = request.wait(60)
     ended = time.time()
-    answer = request.answer(60)
+    answer = request.combine(status)
     finished = time.time()
     if len(answer.answered) != 3:
         raise SystemExit(f"not every TRE answered: {answer.missing} {status}")
-    marks = [_marks(path) for path in answer.crates.values()]
-    last = {name: max(mark[name] for mark in marks) for name in marks[0]}
-    moments = {"signed and submitted": submitted, **last, "sealed, returned, noticed": ended, "answer": finished}
-    steps: dict[str, float] = {}
-    before = started
-    for name, moment in moments.items():
-        steps[name] = max(0.0, moment - before)
-        before = max(before, moment)
-    return Journey(finished - started, steps)
+    return Journey(started, submitted, ended, finished, tuple(answer.crates.values()))
 
 
 def _marks(path: Path) -> dict[str, float]:

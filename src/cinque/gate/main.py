@@ -43,7 +43,7 @@ def open_gate(
     files.clear_incoming()
     gate = Gate(database, files, ring, card, clock=clock, random=random)
     poller = Poller(hub, gate.take, log)
-    sender = Sender(hub, database, store.RELAY, files, gate.receipt, log)
+    sender = Sender(hub, database, store.RELAY, files, log, gate.receipted)
     gate.on_outgoing = sender.wake
     app = build(gate, used_tokens(database, store.USED, clock), on_error(log))
     loops = [Loop("poll", poller.tick, log, random), Loop("send", sender.tick, log, random)]

@@ -32,6 +32,7 @@ from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
 from cinque.relay import store as relay
 from cinque.relay.api import Waiters
+from cinque.relay.receipt import receipt
 from cinque.relay.store import Offer
 from cinque.storage import audit
 from cinque.storage.database import Database
@@ -50,7 +51,6 @@ from cinque.wire.messages import (
 from cinque.wire.sealing import seal
 
 ENCLAVE = "enclave"
-RECEIPT_TYPE = "https://w3id.org/cinque/statement/receipt"
 
 
 class Gate:
@@ -231,7 +231,7 @@ class Gate:
                 self._follow(conn, message)
             relay.send(conn, self.tables, message.id, dump(message))
         self.on_outgoing()
-        return self._receipt(message)
+        return receipt(message, self._ring.sign("record"), self.clock())
 
     def _check_outgoing(self, message: Return, data: bytes | None) -> None:
         envelope = dsse.open_envelope((message.release or "").encode(), _expected(message))
@@ -266,25 +266,13 @@ class Gate:
         if now != task:
             store.save(conn, task, now)
 
-    def receipt(self, message: Return, receipt: bytes) -> None:
-        """The hub signed for what left: tell the enclave, which keeps receipts with its record."""
-        if message.blob is None:
-            return
-        with self.database.write() as conn:
-            body: dict[str, Any] = {"receipt": receipt.decode()}
+    def receipted(self, conn: Connection, message: Return, signed: bytes) -> None:
+        """The hub signed for what left: the enclave keeps receipts with its record. Nobody waits for one, so the
+        enclave is not woken; it comes with the next work, or when the enclave's long-poll ends.
+        """
+        if message.blob is not None:
+            body: dict[str, Any] = {"receipt": signed.decode()}
             relay.offer(conn, self.tables, Offer(f"{message.id}/receipt", ENCLAVE, "receipt", message.task, body))
-        self.waiters.wake(ENCLAVE)
-
-    def _receipt(self, message: Return) -> bytes:
-        body = {
-            "type": RECEIPT_TYPE,
-            "version": 1,
-            "return": message.id,
-            "task": message.task,
-            "sealed": message.blob.digest if message.blob else None,
-            "at": rfc3339(self.clock()),
-        }
-        return dsse.seal_envelope(RECEIPT_TYPE, canonical(body), self._ring.sign("record"))
 
     def _audit(self, conn: Connection, entry: AuditEntry) -> None:
         audit.append(conn, store.AUDIT, entry, random=self._random)

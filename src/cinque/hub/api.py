@@ -14,7 +14,7 @@ from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.parse import dump, parse
 from cinque.relay.api import LONGEST_WAIT, relay_router
 from cinque.wire.messages import Enrolment
-from cinque.wire.receive import Call, application, identify, read_body, same_version
+from cinque.wire.receive import Identify, application, identify, read_body, same_version
 
 JSON = "application/json"
 CRATE_PROFILE = '<https://w3id.org/ro/crate>; rel="profile"'  # R102
@@ -38,22 +38,24 @@ def build(
         enrolment = parse(Enrolment, strict_loads(await read_body(request), max_bytes=65536), "An enrolment")
         return Response(await to_thread.run_sync(hub.enrol, enrolment), media_type=JSON)
 
-    @app.get("/tres", dependencies=[Depends(identified)])
-    def tres() -> Response:
+    @app.get("/tres")
+    def tres(who: Identify = Depends(identified)) -> Response:
+        who()
         return Response(canonical(hub.tres()), media_type=JSON)
 
     @app.post("/requests")
     def submit(
-        call: Call = Depends(identified), idempotency_key: str | None = Header(default=None, max_length=200)
+        who: Identify = Depends(identified), idempotency_key: str | None = Header(default=None, max_length=200)
     ) -> Response:
+        call = who()
         if not call.body:
             raise Refused("empty", "The call carries no request crate.")
         receipt = hub.submit(call.key, call.body, idempotency_key)
         return Response(receipt, status_code=201, media_type=JSON, headers={"Link": CRATE_PROFILE})
 
     @app.get("/requests")
-    def requests(call: Call = Depends(identified)) -> Response:
-        return Response(canonical([dump(status) for status in hub.requests(call.key)]), media_type=JSON)
+    def requests(who: Identify = Depends(identified)) -> Response:
+        return Response(canonical([dump(status) for status in hub.requests(who().key)]), media_type=JSON)
 
     @app.get("/requests/{request_id}")
     async def status(
@@ -62,11 +64,13 @@ def build(
         newer_than: int = Query(default=0, ge=0),
         wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
         settled: bool = Query(default=False),
-        call: Call = Depends(identified),
+        results: bool = Query(default=False),
+        who: Identify = Depends(identified),
     ) -> Response:
+        call = await to_thread.run_sync(who)
         found = await hub.waiters.until(
             f"request:{request_id}",
-            lambda: hub.status(call.key, request_id, newer_than, settled=settled),
+            lambda: hub.status(call.key, request_id, newer_than, settled=settled, results=results),
             wait,
             request,
         )
@@ -75,11 +79,12 @@ def build(
         return Response(canonical(dump(found)), media_type=JSON)
 
     @app.post("/requests/{request_id}/cancel")
-    def cancel(request_id: str, call: Call = Depends(identified)) -> Response:
+    def cancel(request_id: str, who: Identify = Depends(identified)) -> Response:
+        call = who()
         return Response(canonical(dump(hub.cancel(call.key, request_id, call.body))), media_type=JSON)
 
     @app.get("/results/{digest}")
-    def result(digest: str, call: Call = Depends(identified)) -> Response:
-        return Response(hub.result(call.key, digest), media_type="application/octet-stream")
+    def result(digest: str, who: Identify = Depends(identified)) -> Response:
+        return Response(hub.result(who().key, digest), media_type="application/octet-stream")
 
     return app

@@ -26,7 +26,8 @@ from cinque.lib.parse import parse
 from cinque.model.lifecycle import FINAL, Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
 from cinque.relay import store as relay
-from cinque.relay.api import Waiters
+from cinque.relay.api import Waiters, inlined
+from cinque.relay.receipt import RECEIPT_TYPE, receipt
 from cinque.relay.store import Offer
 from cinque.storage import audit
 from cinque.storage.database import Database
@@ -34,6 +35,8 @@ from cinque.storage.files import Files
 from cinque.wire.messages import (
     CANCEL_TYPE,
     SEALED_TYPE,
+    SILENT,
+    Blob,
     CancelStatement,
     Enrolment,
     RequestStatus,
@@ -42,7 +45,6 @@ from cinque.wire.messages import (
     TaskStatus,
 )
 
-RECEIPT_TYPE = "https://w3id.org/cinque/statement/receipt"
 TOKEN_DAYS = 7
 SETTLED = FINAL | {State.AWAITING_SIGN_OFF, State.IN_REVIEW}  # ended, or waiting for a person
 
@@ -64,7 +66,7 @@ class Hub:
         self._random = random
         self._keys: dict[str, store.Party] = {}
         self._seen: dict[str, datetime] = {}
-        self._since = rfc3339(clock())
+        self._since = clock()
         self.on_change: Callable[[], None] = lambda: None
 
     # --- who is enrolled -------------------------------------------------------------------------------------------
@@ -137,13 +139,23 @@ class Hub:
         with self.database.read() as conn:
             found = store.parties(conn, "tre")
         return [
-            {"id": p.id, "name": p.name, "card": p.card, "description": p.description, "seen": self._last_seen(p.id)}
+            {
+                "id": p.id,
+                "name": p.name,
+                "card": p.card,
+                "description": p.description,
+                "seen": _text(self._last_seen(p.id)),
+            }
             for p in found
         ]
 
-    def _last_seen(self, tre: str) -> str | None:
-        seen = self.clock() if self.waiters.waits(tre) else self._seen.get(tre)
-        return rfc3339(seen) if seen else None
+    def _last_seen(self, tre: str) -> datetime | None:
+        return self.clock() if self.waiters.waits(tre) else self._seen.get(tre)
+
+    def _offline(self, task: Task) -> bool:
+        """Whether a task waits for a TRE that does not call. A hub that just started cannot say that nobody called."""
+        seen = self._last_seen(task.tre) or self._since
+        return task.state is State.OFFERED and (self.clock() - seen).total_seconds() > SILENT
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -162,7 +174,7 @@ class Hub:
         verify_request(request, card)
         now = self.clock()
         digest = sha512_hex(packet)
-        receipt = dsse.seal_envelope(
+        signed = dsse.seal_envelope(
             RECEIPT_TYPE,
             canonical(
                 {
@@ -212,7 +224,7 @@ class Hub:
                     datetime.fromisoformat(statement.accept_until).timestamp(),
                     statement.max_rounds,
                     1,
-                    receipt.decode(),
+                    signed.decode(),
                 ),
                 tasks,
             )
@@ -223,23 +235,27 @@ class Hub:
         for task in tasks:
             self.waiters.wake(task.tre)
         self.on_change()
-        return receipt
+        return signed
 
-    def status(self, key: str, request_id: str, newer_than: int = 0, *, settled: bool = False) -> RequestStatus | None:
+    def status(
+        self, key: str, request_id: str, newer_than: int = 0, *, settled: bool = False, results: bool = False
+    ) -> RequestStatus | None:
         """How a request of the caller stands; None when nothing is newer than the version given, or when only a
-        `settled` one is wanted and a task still moves by itself.
+        `settled` one is wanted and a task still moves by itself. `results`: with the sealed bytes that are few.
         """
         person = self._person(key)
         with self.database.read() as conn:
             request = self._own(conn, person, request_id)
             if request.version <= newer_than:
                 return None
-            if settled and not all(t.state in SETTLED for t in store.tasks_of(conn, request.id)):
+            tasks = store.tasks_of(conn, request.id)
+            if settled and not all(t.state in SETTLED or self._offline(t) for t in tasks):
                 return None
-            return self._status(conn, request)
+            return self._status(conn, request, tasks, with_bytes=results)
 
-    def _status(self, conn: Connection, request: store.Request) -> RequestStatus:
-        tasks = store.tasks_of(conn, request.id)
+    def _status(
+        self, conn: Connection, request: store.Request, tasks: Sequence[Task], *, with_bytes: bool = False
+    ) -> RequestStatus:
         results = store.results_of(conn, [t.id for t in tasks])
         return RequestStatus(
             request.id,
@@ -254,9 +270,12 @@ class Hub:
                     t.state,
                     t.code,
                     t.round,
-                    tuple(r.digest for r in results if r.task == t.id and r.kind == "end"),
-                    # A hub that has just started cannot say that nobody called.
-                    self._last_seen(t.tre) or self._since,
+                    tuple(
+                        inlined(self.files, r.digest, r.size) if with_bytes else Blob(r.digest, r.size)
+                        for r in results
+                        if r.task == t.id and r.kind == "end"
+                    ),
+                    rfc3339(self._last_seen(t.tre) or self._since),
                 )
                 for t in tasks
             ),
@@ -266,7 +285,8 @@ class Hub:
         """The caller's latest requests, newest first."""
         person = self._person(key)
         with self.database.read() as conn:
-            return [self._status(conn, request) for request in store.requests_of(conn, person.id, 100)]
+            found = store.requests_of(conn, person.id, 100)
+            return [self._status(conn, request, store.tasks_of(conn, request.id)) for request in found]
 
     def _own(self, conn: Connection, person: store.Party, request_id: str) -> store.Request:
         request = store.request(conn, request_id)
@@ -297,7 +317,7 @@ class Hub:
         now = self.clock()
         told: list[str] = []
         with self.database.write() as conn:
-            request = self._own(conn, person, request_id)
+            self._own(conn, person, request_id)
             tasks = store.tasks_of(conn, request_id)
             self._in_time(conn, tasks)
             for task in tasks:
@@ -308,7 +328,7 @@ class Hub:
                     body = {"cancel": envelope.decode()}
                     relay.offer(conn, self.tables, Offer(f"{task.id}/cancel", task.tre, "cancel", task.id, body))
                     told.append(task.tre)
-            status = self._status(conn, store.request(conn, request.id) or request)
+            status = self._status(conn, self._own(conn, person, request_id), store.tasks_of(conn, request_id))
         for tre in told:
             self.waiters.wake(tre)
         self._changed(request_id)
@@ -341,7 +361,7 @@ class Hub:
         if message.kind == "description":
             with self.database.write() as conn:
                 store.describe_party(conn, peer, message.release or "")
-            return self._returned_receipt(message)
+            return receipt(message, self._ring.sign("receipt"), self.clock())
         woken: list[str] = []
         if data is not None and message.blob is not None:
             self.files.put(data)
@@ -361,7 +381,7 @@ class Hub:
         for tre in woken:
             self.waiters.wake(tre)
         self._changed(task.request)
-        return self._returned_receipt(message)
+        return receipt(message, self._ring.sign("receipt"), self.clock())
 
     def _take_steps(self, conn: Connection, task: Task, message: Return) -> Task:
         now = task
@@ -438,16 +458,9 @@ class Hub:
     def _changed(self, request: str) -> None:
         self.waiters.wake(f"request:{request}")
 
-    def _returned_receipt(self, message: Return) -> bytes:
-        body = {
-            "type": RECEIPT_TYPE,
-            "version": 1,
-            "return": message.id,
-            "task": message.task,
-            "sealed": message.blob.digest if message.blob else None,
-            "at": rfc3339(self.clock()),
-        }
-        return dsse.seal_envelope(RECEIPT_TYPE, canonical(body), self._ring.sign("receipt"))
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)
 
 
 def _instant(seconds: float) -> datetime:

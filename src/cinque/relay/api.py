@@ -1,9 +1,8 @@
-"""The serving side over HTTP: ask for work, keep a lease, settle it, fetch bytes, hand in returns.
+"""The serving side over HTTP: settle what is held and ask for more, keep a lease, fetch bytes, hand in returns.
 
-POST /relay/lease?wait=S     Lease          long-poll; the one `async` wait of the house
-                  &fresh=1                  the caller holds nothing: its earlier leases end at once
-POST /relay/heartbeat        {item, fence}
-POST /relay/settle           {item, fence}
+POST /relay/lease?wait=S     Asking -> Lease   long-poll; the one `async` wait of the house
+                  &fresh=1                  the caller holds nothing more: its earlier leases end at once
+POST /relay/heartbeat        Held
 GET  /relay/blobs/{sha512}   bytes offered to the caller
 PUT  /relay/blobs/{sha512}   bytes that a return will name
 POST /relay/returns          Return -> receipt
@@ -14,7 +13,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from anyio import to_thread
@@ -30,8 +28,8 @@ from cinque.relay.store import Offer
 from cinque.relay.tables import RelayTables
 from cinque.storage.database import Database
 from cinque.storage.files import Files
-from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Blob, Item, Lease, Return, Taken, checked
-from cinque.wire.receive import Call
+from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Asking, Blob, Held, Item, Lease, Return, Taken, checked
+from cinque.wire.receive import Identify
 
 LEASE_SECONDS = 30.0
 LONGEST_WAIT = 25.0
@@ -125,13 +123,7 @@ class Serving(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    item: str
-    fence: int
-
-
-def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Call]]) -> APIRouter:
+def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Identify]]) -> APIRouter:
     """The routes, for callers identified by `identified`."""
     router = APIRouter(prefix="/relay")
 
@@ -145,64 +137,62 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
             service.leased(peer, offers, conn)
         return offers
 
-    def let_go(peer: str) -> None:
+    def settle(who: Identify, fresh: bool) -> tuple[str, tuple[str, ...]]:
+        """The peer, and the items that it settles too late."""
+        call = who()
+        peer = service.peer(call.key)
+        asking = parse(Asking, strict_loads(call.body, max_bytes=BODY_LIMIT), "A call for work")
+        if not asking.settled and not fresh:
+            return peer, ()
         with service.database.write(durable=False) as conn:
-            store.let_go(conn, service.tables, peer)
+            lapsed = [h.item for h in asking.settled if not store.settle(conn, service.tables, peer, h.item, h.fence)]
+            if fresh:
+                store.let_go(conn, service.tables, peer)
+        return peer, tuple(lapsed)
 
     @router.post("/lease")
     async def lease(
         request: Request,
         wait: float = Query(default=0.0, ge=0, le=LONGEST_WAIT),
         fresh: bool = Query(default=False),
-        call: Call = Depends(identified),
+        who: Identify = Depends(identified),
     ) -> Response:
-        peer = await to_thread.run_sync(service.peer, call.key)
-        if fresh:
-            await to_thread.run_sync(let_go, peer)
+        peer, lapsed = await to_thread.run_sync(settle, who, fresh)
         offers = await service.waiters.until(peer, lambda: take(peer), wait, request)
-        return _json(Lease(tuple(_item(o) for o in offers)))
+        return _json(Lease(tuple(_item(o) for o in offers or ()), lapsed))
 
     def _item(offered: Offer) -> Item:
-        blobs = tuple(_blob(digest, size) for digest, size in offered.blobs)
+        blobs = tuple(inlined(service.files, digest, size) for digest, size in offered.blobs)
         until = str(offered.lease_until)
         return Item(offered.id, offered.kind, offered.task, offered.body, blobs, offered.fence, until)
 
-    def _blob(digest: str, size: int) -> Blob:
-        if size <= INLINE_LIMIT:
-            with suppress(Refused):  # bytes that are lost: only who fetches them is told, not all whose work is leased
-                return Blob.of(service.files.get(digest))
-        return Blob(digest, size)
-
     @router.post("/heartbeat")
-    def heartbeat(call: Call = Depends(identified)) -> Response:
-        held = _held(call)
+    def heartbeat(who: Identify = Depends(identified)) -> Response:
+        call = who()
+        held = parse(Held, strict_loads(call.body, max_bytes=4096), "A heartbeat")
         now = service.clock().timestamp()
         with service.database.write(durable=False) as conn:
             store.heartbeat(conn, service.tables, service.peer(call.key), held.item, held.fence, now, LEASE_SECONDS)
         return Response(status_code=204)
 
-    @router.post("/settle")
-    def settle(call: Call = Depends(identified)) -> Response:
-        held = _held(call)
-        with service.database.write(durable=False) as conn:
-            store.settle(conn, service.tables, service.peer(call.key), held.item, held.fence)
-        return Response(status_code=204)
-
     @router.get("/blobs/{digest}")
-    def fetch(digest: str, call: Call = Depends(identified)) -> Response:
+    def fetch(digest: str, who: Identify = Depends(identified)) -> Response:
+        call = who()
         with service.database.read() as conn:
             if not store.offered_blob(conn, service.tables, service.peer(call.key), digest):
                 raise NotFound("no-such-bytes", "No work offered to this caller names these bytes.")
         return Response(service.files.get(digest), media_type="application/octet-stream")
 
     @router.put("/blobs/{digest}")
-    def put(digest: str, call: Call = Depends(identified)) -> Response:
+    def put(digest: str, who: Identify = Depends(identified)) -> Response:
+        call = who()
         service.peer(call.key)
         service.files.put(checked(call.body, digest))
         return Response(status_code=204)
 
     @router.post("/returns")
-    def returns(call: Call = Depends(identified)) -> Response:
+    def returns(who: Identify = Depends(identified)) -> Response:
+        call = who()
         message = parse(Return, strict_loads(call.body, max_bytes=BODY_LIMIT), "A return")
         for taken in message.steps:
             _check_taken(taken)
@@ -218,21 +208,19 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Cal
     return router
 
 
+def inlined(files: Files, digest: str, size: int) -> Blob:
+    """Bytes by digest, with the bytes themselves where they are few."""
+    if size <= INLINE_LIMIT:
+        with suppress(Refused):  # bytes that are lost: who fetches them is told, not everybody whose call names them
+            return Blob.of(files.get(digest))
+    return Blob(digest, size)
+
+
 def _check_taken(taken: Taken) -> None:
     try:
         Role(taken.role), parse_rfc3339(taken.at)
     except ValueError:
         raise Refused("malformed", "A return reports a step by nobody's role, or at no time.") from None
-
-
-def _held(call: Call) -> _Held:
-    value = strict_loads(call.body, max_bytes=4096)
-    if not isinstance(value, dict) or set(value) != {"item", "fence"}:
-        raise Refused("malformed", "The call is not in its form: it names an item and its fencing number.")
-    item, fence = value["item"], value["fence"]
-    if not isinstance(item, str) or type(fence) is not int:
-        raise Refused("malformed", "The call is not in its form: it names an item and its fencing number.")
-    return _Held(item, fence)
 
 
 def _json(value: Any) -> Response:

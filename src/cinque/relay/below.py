@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import Connection
+
 from cinque.errors import CinqueError, Conflict, Forbidden, NotFound, Unavailable
 from cinque.lib.ids import Random
 from cinque.lib.parse import dump, parse
@@ -20,7 +22,7 @@ from cinque.relay.tables import RelayTables
 from cinque.storage.database import Database
 from cinque.storage.files import Files
 from cinque.wire.call import Caller
-from cinque.wire.messages import INLINE_LIMIT, Blob, Item, Lease, Return, checked
+from cinque.wire.messages import INLINE_LIMIT, Asking, Blob, Held, Item, Lease, Return, checked
 
 WAIT = 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 3.0  # with its jitter shorter than the silence after which a TRE counts as offline
@@ -85,21 +87,28 @@ class Loop:
 
 
 class Poller:
-    """Leases work and hands it to `take(item, blobs)`, which returns once custody is durable; then settles it."""
+    """Leases work and hands it to `take(item, blobs)`, which returns once custody is durable; the next call settles."""
 
     def __init__(self, caller: Caller, take: Callable[[Item, list[bytes]], None], log: Log) -> None:
         self._caller = caller
         self._take = take
         self._log = log
         self._fresh = True
+        self._settled: list[Held] = []
 
     def tick(self) -> None:
-        """One long-poll and what came of it. The first, and one after a failure, says that nothing is held: what was
-        leased to a connection that broke is given again at once, not when the lease lapses.
+        """One long-poll and what came of it; it settles what the one before brought. The first, and one after a
+        failure, says that nothing else is held: what was leased to a connection that broke is given again at once,
+        not when the lease lapses.
         """
         fresh, self._fresh = self._fresh, True
-        reply = self._caller.call("POST", f"/relay/lease?wait={WAIT:g}&fresh={int(fresh)}", timeout=WAIT + 10)
-        for item in parse(Lease, reply.json(), "A lease").items:
+        path = f"/relay/lease?wait={WAIT:g}&fresh={int(fresh)}"
+        reply = self._caller.call("POST", path, body=dump(Asking(tuple(self._settled))), timeout=WAIT + 10)
+        lease = parse(Lease, reply.json(), "A lease")
+        self._settled = []
+        for lapsed in lease.lapsed:
+            self._log("lease-lapsed", item=lapsed)
+        for item in lease.items:
             try:
                 self._take(item, [self._fetch(blob) for blob in item.blobs])
             except Unavailable:
@@ -111,10 +120,7 @@ class Poller:
                 self._log("item-refused", item=item.id, code=code, fence=item.fence, exc_info=not foreseen)
                 if item.fence < TRIES:
                     continue
-            try:
-                self._caller.call("POST", "/relay/settle", body={"item": item.id, "fence": item.fence})
-            except Conflict:
-                self._log("lease-lapsed", item=item.id)
+            self._settled.append(Held(item.id, item.fence))
         self._fresh = False
 
     def _fetch(self, blob: Blob) -> bytes:
@@ -126,7 +132,8 @@ class Poller:
 
 class Sender:
     """Empties the outbox, oldest first, each message until it has arrived. One that the other side says it cannot take
-    is kept and tried again when nothing else waits, so that it holds up nobody.
+    is kept and tried again when nothing else waits, so that it holds up nobody. `receipted` is told of each receipt in
+    the transaction that marks the message as sent.
     """
 
     def __init__(
@@ -135,14 +142,14 @@ class Sender:
         database: Database,
         tables: RelayTables,
         files: Files,
-        on_receipt: Callable[[Return, bytes], None],
         log: Log,
+        receipted: Callable[[Connection, Return, bytes], None] = lambda *_: None,
     ) -> None:
         self._caller = caller
         self._database = database
         self._tables = tables
         self._files = files
-        self._on_receipt = on_receipt
+        self._receipted = receipted
         self._log = log
         self._more = threading.Event()
         self._set_aside: set[int] = set()
@@ -172,7 +179,7 @@ class Sender:
                 continue
             with self._database.write(durable=False) as conn:
                 store.sent(conn, self._tables, seq, receipt)
-            self._on_receipt(message, receipt)
+                self._receipted(conn, message, receipt)
 
     def _send(self, message: Return) -> bytes:
         if message.blob is not None:

@@ -108,17 +108,20 @@ def heartbeat(
         .values(lease_until=now + seconds)
     )
     if held.rowcount != 1:
-        raise _lapsed()
+        raise Conflict(
+            "lease-lapsed", "The lease has lapsed and the work was offered again.", remedy="Drop it and ask for work."
+        )
 
 
-def settle(conn: Connection, tables: RelayTables, peer: str, item: str, fence: int) -> None:
-    """The peer has custody: the lease has done its work. Settling twice is harmless; an older fencing number is not."""
+def settle(conn: Connection, tables: RelayTables, peer: str, item: str, fence: int) -> bool:
+    """The peer has custody: the lease has done its work. Settling twice is harmless; with an older fencing number it
+    changes nothing, and False says so: the work was offered again in the meantime.
+    """
     items = tables.items
     done = conn.execute(
         update(items).where(items.c.id == item, items.c.peer == peer, items.c.fence == fence).values(settled=True)
     )
-    if done.rowcount != 1:
-        raise _lapsed()
+    return done.rowcount == 1
 
 
 def withdraw(conn: Connection, tables: RelayTables, task: str, kinds: Sequence[ItemKind]) -> None:
@@ -176,9 +179,3 @@ def resend(conn: Connection, tables: RelayTables, prefix: str) -> None:
     """Send again what was sent of a task: the same bytes, when the same request is seen again."""
     outbox = tables.outbox
     conn.execute(update(outbox).where(outbox.c.id.startswith(prefix, autoescape=True)).values(sent=False))
-
-
-def _lapsed() -> Conflict:
-    return Conflict(
-        "lease-lapsed", "The lease has lapsed and the work was offered again.", remedy="Drop it and ask for work."
-    )

@@ -17,6 +17,7 @@ WIRE_HEADER = "Cinque-Wire"
 
 INLINE_LIMIT = 512 * 1024  # bytes of a blob that travels inside its message; larger ones are fetched by digest
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of any one call
+SILENT = 5.0  # seconds after which a TRE whose gate does not wait at the hub counts as offline
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +71,29 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A lease that the caller holds: the item and its fencing number."""
+
+    __pydantic_config__: ClassVar[Any] = CLOSED
+    item: str
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A call for work, and what of earlier work is in the caller's custody: the leases on it end."""
+
+    __pydantic_config__: ClassVar[Any] = CLOSED
+    settled: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
-    """The answer to a call for work."""
+    """The answer to a call for work. `lapsed`: items that were settled too late, and offered again before."""
 
     __pydantic_config__: ClassVar[Any] = CLOSED
     items: tuple[Item, ...]
+    lapsed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +133,9 @@ class Enrolment:
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """How a task stands, as the hub was told (unsigned: the signed word is in the released crate)."""
+    """How a task stands, as the hub was told (unsigned: the signed word is in the released crate). `results`: the
+    sealed crate that ended it, with its bytes where they were asked for.
+    """
 
     __pydantic_config__: ClassVar[Any] = CLOSED
     task: str
@@ -122,7 +143,7 @@ class TaskStatus:
     state: str
     code: str
     round: int
-    results: tuple[str, ...]
+    results: tuple[Blob, ...]
     seen: str | None = None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -35,13 +35,18 @@ PublicKey = Callable[[str], str | None]
 UseOnce = Callable[[str, str, datetime], bool]
 
 
-def identify(public_key: PublicKey, use_once: UseOnce, clock: Clock) -> Callable[[Request], Awaitable[Call]]:
-    """A FastAPI dependency: the Call, or Unauthenticated. `public_key` and `use_once` run in a worker thread."""
+# Says who calls, or raises Unauthenticated. It asks the store, so it is called in a worker thread, once.
+Identify = Callable[[], Call]
 
-    async def dependency(request: Request) -> Call:
+
+def identify(public_key: PublicKey, use_once: UseOnce, clock: Clock) -> Callable[[Request], Awaitable[Identify]]:
+    """A FastAPI dependency for routes that must know who calls. They get nothing of the call, neither key nor body,
+    but through the function that identifies it, which runs in the same thread as what they go on to do.
+    """
+
+    async def dependency(request: Request) -> Identify:
         same_version(request)
-        body = await read_body(request)
-        return await to_thread.run_sync(_identify, request, body)
+        return partial(_identify, request, await read_body(request))
 
     def _identify(request: Request, body: bytes) -> Call:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
