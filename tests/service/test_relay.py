@@ -9,6 +9,7 @@ import pytest
 
 from cinque.errors import Conflict, Refused, TooMany
 from cinque.gate import store as gate_store
+from cinque.lib.canonical import strict_loads
 from cinque.lib.parse import dump
 from cinque.relay import store as relay
 from cinque.relay.api import LEASE_SECONDS, Waiters
@@ -131,7 +132,7 @@ def test_a_return_that_is_refused_holds_up_nobody_and_is_kept(north: World) -> N
     north.run()
     assert not north.answer(asked).missing
     with site.gate.database.read() as conn:
-        assert [raw["id"] for _, raw in relay.unsent(conn, gate_store.RELAY, 10)] == ["stray"]
+        assert [strict_loads(raw)["id"] for _, raw in relay.unsent(conn, gate_store.RELAY, 10)] == ["stray"]
 
 
 def test_a_return_that_arrives_twice_counts_once(north: World) -> None:

@@ -24,16 +24,17 @@ from cinque.crate.keys import KeyRing
 from cinque.crate.release import ReleasedCrate, verify_release
 from cinque.crate.request import Question, compose_request
 from cinque.errors import CinqueError, NotFound, Refused, Unavailable
-from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, parse_rfc3339, rfc3339, system_clock
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import Random, system_random
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse_strict
 from cinque.model.datasets import Dictionary
 from cinque.model.lifecycle import FINAL, State
 from cinque.model.request import Audience, task_id
-from cinque.wire.call import Caller, connect
+from cinque.wire.call import Caller, Reply, connect
 from cinque.wire.messages import (
+    BODY_LIMIT,
     CANCEL_TYPE,
     DESCRIPTION_TYPE,
     SILENT,
@@ -223,11 +224,11 @@ class Client:
         path = f"/requests/{request}?newer_than={newer_than}&wait={wait:g}"
         path += "&settled=true&results=true" if settled else ""
         reply = self._hub.call("GET", path, timeout=wait + 15)
-        return self._status(reply.json(), request) if reply.status != 204 else None
+        return self._status(reply, request) if reply.status != 204 else None
 
-    def _status(self, said: Any, request: str) -> RequestStatus:
+    def _status(self, reply: Reply, request: str) -> RequestStatus:
         """What the hub says, when it is about what was asked: every TRE's task, once, in a state that there is."""
-        status = parse(RequestStatus, said, "A request's status")
+        status = parse_strict(RequestStatus, reply.body, "A request's status", max_bytes=BODY_LIMIT)
         try:
             tres = self.home.request(request).note()["tres"]
         except NotFound:  # asked from another home: nothing here to compare with
@@ -290,7 +291,7 @@ class Client:
         statement = CancelStatement(CANCEL_TYPE, 1, request, rfc3339(self._clock()))
         envelope = dsse.seal_envelope(CANCEL_TYPE, canonical(dump(statement)), self._ring.sign("sign"))
         reply = self._hub.call("POST", f"/requests/{request}/cancel", body=envelope)
-        return self._status(reply.json(), request)
+        return self._status(reply, request)
 
     def now(self) -> datetime:
         """The client's clock."""
@@ -416,7 +417,7 @@ def _description(card: TreCard, envelope: str | None) -> Description | None:
     try:
         signed = dsse.open_envelope(envelope.encode(), DESCRIPTION_TYPE)
         signed.verify(card.release)
-        found = parse(Description, strict_loads(signed.payload), "A TRE's description")
+        found = parse_strict(Description, signed.payload, "A TRE's description")
     except Refused:
         return None
     return found if found.tre == card.id else None

@@ -20,7 +20,7 @@ from cinque.crate.dsse import open_envelope, seal_envelope
 from cinque.crate.keys import KeyRing, Kind, SigningKey, key_id, public_bytes, write_file
 from cinque.errors import Incompatible, NotFound, Refused, Unreadable
 from cinque.lib.canonical import canonical, strict_loads
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse, parse_strict
 from cinque.model import CLOSED
 
 CARD_TYPE = "https://w3id.org/cinque/card"
@@ -334,7 +334,7 @@ class Members:
             raise Unreadable(
                 "members-unreadable", f"The members file {path.name} could not be read: {error.strerror}."
             ) from error
-        file = parse(_MembersFile, strict_loads(data), "The members file", code="members-malformed")
+        file = parse_strict(_MembersFile, data, "The members file", code="members-malformed")
         try:
             return cls.of(canonical(card) for card in file.cards)
         except ValueError as error:

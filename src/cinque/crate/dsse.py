@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from cinque.crate.keys import SigningKey, key_id, verify_signature
 from cinque.errors import Refused
-from cinque.lib.canonical import canonical, strict_loads
-from cinque.lib.parse import parse
+from cinque.lib.canonical import canonical
+from cinque.lib.parse import parse_strict
 from cinque.model import CLOSED
 
 MAX_SIGNATURES = 8
@@ -87,7 +87,7 @@ def open_envelope(data: bytes, expected_type: str) -> Envelope:
     """The envelope in `data`, its form checked and its signatures not yet. Raises Refused with `envelope-malformed`,
     `envelope-not-canonical`, `envelope-type`, or what `strict_loads` says.
     """
-    wire = parse(_Wire, strict_loads(data), "The signed envelope", code="envelope-malformed")
+    wire = parse_strict(_Wire, data, "The signed envelope", code="envelope-malformed")
     if wire.payloadType != expected_type:
         raise Refused("envelope-type", f"The signed document is not a {expected_type}, which was expected here.")
     signers = {one.keyid for one in wire.signatures}

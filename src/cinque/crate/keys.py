@@ -29,7 +29,7 @@ from cinque.errors import Refused, Unreadable
 from cinque.lib import base64url
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.ids import Random, system_random
-from cinque.lib.parse import parse
+from cinque.lib.parse import parse, parse_strict
 from cinque.model import CLOSED
 
 Kind = Literal["Ed25519", "X25519"]
@@ -234,7 +234,7 @@ class KeyRing:
         """
         data = _read_private(path)
         try:
-            file = parse(_File, strict_loads(data), "The key file")
+            file = parse_strict(_File, data, "The key file")
         except Refused as error:
             raise _malformed() from error
         if (file.private is None) == (file.sealed is None):

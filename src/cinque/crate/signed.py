@@ -20,7 +20,7 @@ from cinque.crate.preview import preview_html
 from cinque.errors import Refused
 from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.digest import sha512_hex
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse_json
 
 STATEMENT: Final = "statement.dsse.json"
 PREVIEW: Final = "ro-crate-preview.html"
@@ -102,7 +102,7 @@ def open_statement(data: bytes, payload_type: str, cls: type[T], what: str) -> t
     value = strict_loads(envelope.payload)
     if canonical(value) != envelope.payload:
         raise altered("statement-not-canonical", f"{what} is not in its one form (RFC 8785).")
-    return parse(cls, value, what), envelope
+    return parse_json(cls, envelope.payload, what), envelope
 
 
 def file_digests(files: Mapping[str, bytes]) -> dict[str, str]:

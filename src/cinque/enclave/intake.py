@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from cinque.crate import dsse
@@ -11,10 +12,9 @@ from cinque.enclave import custody, publish, rounds, store
 from cinque.enclave.policy import Authority
 from cinque.enclave.service import Enclave, why_not
 from cinque.errors import CinqueError, Conflict, Refused
-from cinque.lib.canonical import strict_loads
 from cinque.lib.clock import rfc3339
 from cinque.lib.digest import sha512_hex
-from cinque.lib.parse import parse
+from cinque.lib.parse import parse_strict
 from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task
 from cinque.relay import store as relay
 from cinque.storage.nonces import use_once
@@ -73,10 +73,11 @@ def _accept(enclave: Enclave, item: Item, packet: bytes) -> None:
                 now.timestamp(),
                 now.timestamp(),
             )
-            store.add(conn, record)
-            enclave.audit(conn, AuditEntry(item.task, "custody", enclave.card.id, now, f"packet sha512 {digest}"))
-            record = enclave.step(conn, record, "accept")
-            record = enclave.step(conn, record, "hold" if held else "sign off", code="agreement" if held else "")
+            record, accepted = enclave.taken(record, "accept")
+            record, decided = enclave.taken(record, "hold" if held else "sign off", code="agreement" if held else "")
+            store.add(conn, replace(record, unreported=[]) if held else record)
+            custody_taken = AuditEntry(item.task, "custody", enclave.card.id, now, f"packet sha512 {digest}")
+            enclave.audit(conn, custody_taken, accepted, decided)
             if held:
                 enclave.report(conn, record)
     if replay is not None:
@@ -118,8 +119,9 @@ def _refuse_custody(
     with enclave.database.write() as conn:
         if store.find(conn, task_id) is not None:
             return
-        store.add(conn, record)
-        record = enclave.step(conn, record, "refuse", code=refusal.code, evidence=enclave.filed(crate))
+        record, refused = enclave.taken(record, "refuse", code=refusal.code, evidence=enclave.filed(crate))
+        store.add(conn, replace(record, unreported=[]))
+        enclave.audit(conn, refused)
         enclave.out(conn, record, request, crate)
     enclave.left(task_id)
 
@@ -129,7 +131,7 @@ def cancel(enclave: Enclave, task_id: str, envelope: str) -> None:
     after it, the release stands.
     """
     signed = dsse.open_envelope(envelope.encode(), CANCEL_TYPE)
-    statement = parse(CancelStatement, strict_loads(signed.payload), "A cancel statement")
+    statement = parse_strict(CancelStatement, signed.payload, "A cancel statement")
     with enclave.database.read() as conn:
         record = store.find(conn, task_id)
     if record is None:  # it overtook the request, which is still on its way: take it when it is offered again

@@ -10,10 +10,9 @@ from cinque.crate.keys import key_id
 from cinque.enclave import policy, publish, store, worker
 from cinque.enclave.service import Enclave
 from cinque.errors import Conflict, Forbidden, Refused
-from cinque.lib.canonical import strict_loads
 from cinque.lib.clock import parse_rfc3339, rfc3339
 from cinque.lib.digest import keyed_hex
-from cinque.lib.parse import parse
+from cinque.lib.parse import parse_strict
 from cinque.model import CLOSED
 from cinque.model.agreements import Person
 from cinque.model.lifecycle import Actor, Role, State
@@ -46,7 +45,7 @@ def decide(enclave: Enclave, envelope: bytes, task: str) -> store.Record:
     one's own request.
     """
     signed = dsse.open_envelope(envelope, DECISION_TYPE)
-    decision = parse(Decision, strict_loads(signed.payload), "A decision")
+    decision = parse_strict(Decision, signed.payload, "A decision")
     if not decision.reason.strip() or len(decision.reason) > WORDS or len(decision.answer) > WORDS:
         raise Refused("no-reason", "A decision needs a reason, of at most 2,000 characters.", remedy="Give --reason.")
     role = Role.OPERATOR if decision.decision in ("sign-off", "refuse") else Role.CHECKER

@@ -85,7 +85,7 @@ def release(
         current = store.get(conn, record.task.id)
         if decision is not None:
             enclave.keep_decision(conn, current, decision)
-        current = enclave.step(conn, current, "release round", actor=actor, why={})
+        current = enclave.step(conn, current, "release round", told=True, actor=actor, why={})
         store.keep_round(conn, replace(row, envelope=envelope.decode()))
         enclave.release_round(conn, current, sealed, sha512_hex(envelope))
     enclave.on_outgoing()

@@ -77,9 +77,8 @@ class Enclave:
 
     # --- the life cycle --------------------------------------------------------------------------------------------
 
-    def step(
+    def taken(
         self,
-        conn: Connection,
         record: store.Record,
         name: str,
         *,
@@ -87,9 +86,8 @@ class Enclave:
         code: str = "",
         evidence: str = "",
         why: dict[str, str] | None = None,
-        detail: str = "",
-    ) -> store.Record:
-        """Take a step of the life cycle: state and audit in one transaction, and remember to report it."""
+    ) -> tuple[store.Record, AuditEntry]:
+        """The record after a step of the life cycle, which remembers to report it, and the step's audit entry."""
         now = self.clock()
         actor = actor or self.actor
         task, entry = advance(record.task, name, actor, now, code=code, evidence=evidence)
@@ -101,8 +99,17 @@ class Enclave:
             changed_at=now.timestamp(),
             why=record.why if why is None else why,
         )
-        store.save(conn, record, after)
-        self.audit(conn, replace(entry, detail=f"{entry.detail} {detail}".strip()))
+        return after, entry
+
+    def step(
+        self, conn: Connection, record: store.Record, name: str, *, told: bool = False, **how: Any
+    ) -> store.Record:
+        """Take a step of the life cycle: state and audit in one transaction. `told`: a message that goes up in this
+        transaction reports it.
+        """
+        after, entry = self.taken(record, name, **how)
+        store.save(conn, record, replace(after, unreported=[]) if told else after)
+        self.audit(conn, entry)
         return after
 
     def end(
@@ -130,7 +137,7 @@ class Enclave:
                     self.keep_decision(conn, record, decision)
                 for row in rows:
                     store.keep_round(conn, row)
-                record = self.step(conn, record, step, actor=actor, code=code, evidence=evidence, why=why)
+                record = self.step(conn, record, step, told=True, actor=actor, code=code, evidence=evidence, why=why)
                 if refusal is not None:
                     destroyed = store.drop_unreleased(conn, record.task.id)
                 self.out(conn, record, request, crate)
@@ -185,7 +192,7 @@ class Enclave:
         self.on_outgoing()
 
     def out(self, conn: Connection, record: store.Record, request: Request | None, crate: bytes | None) -> None:
-        """Send the end of a task upwards: the crate sealed to its person, and the steps nobody was told of."""
+        """Send the end of a task upwards: the crate sealed to its person, and the steps nobody was told of yet."""
         task = record.task
         blob: Blob | None = None
         release: str | None = None
@@ -196,30 +203,27 @@ class Enclave:
             store.mark_released(conn, task.id, task.round, "end", task.evidence, self.clock().timestamp())
         self.send(conn, record, "end", blob, release, f"{task.id}/end")
 
-    def release_round(self, conn: Connection, record: store.Record, sealed: bytes, digest: str) -> store.Record:
+    def release_round(self, conn: Connection, record: store.Record, sealed: bytes, digest: str) -> None:
         """Let one round's signed part go, sealed to the members' enclaves and the person."""
         task = record.task
         blob = Blob(self.files.put(sealed), len(sealed))
         release = publish.sealed_statement(self, task, "round", blob)
         store.mark_released(conn, task.id, task.round, "round", digest, self.clock().timestamp())
-        return self.send(conn, record, "round", blob, release, f"{task.id}/round/{task.round}")
+        self.send(conn, record, "round", blob, release, f"{task.id}/round/{task.round}")
 
-    def report(self, conn: Connection, record: store.Record) -> store.Record:
-        """Tell the hub of the steps taken since the last report."""
+    def report(self, conn: Connection, record: store.Record) -> None:
+        """Tell the hub of the steps that it has not been told of."""
         mark = sha512_hex(canonical(record.unreported))[:16]
         # With the round: the same steps may be taken again in the next one, on a coarse clock at the same time.
         message = f"{record.task.id}/status/{record.task.round}/{mark}"
-        return self.send(conn, record, "status", None, None, message)
+        self.send(conn, record, "status", None, None, message)
 
     def send(
         self, conn: Connection, record: store.Record, kind: Any, blob: Blob | None, release: str | None, message_id: str
-    ) -> store.Record:
+    ) -> None:
         steps = tuple(Taken(**taken) for taken in record.unreported)
         message = Return(message_id, kind, record.task.id, steps, release, blob)
         relay.send(conn, self.tables, message_id, dump(message))
-        after = replace(record, unreported=[])
-        store.save(conn, record, after)
-        return after
 
     def keep_decision(self, conn: Connection, record: store.Record, decision: tuple[str, str, str]) -> None:
         """File a person's signed decision; it stays inside the TRE, the audit names its digest."""
@@ -241,6 +245,7 @@ class Enclave:
                     record = store.get(conn, task)
                     if record.unreported:
                         self.report(conn, record)
+                        store.save(conn, record, replace(record, unreported=[]))
             self.on_outgoing()
         return len(late) < len(waiting)
 
@@ -285,9 +290,9 @@ class Enclave:
         """The head of the audit chain."""
         return audit.head(conn, store.AUDIT)
 
-    def audit(self, conn: Connection, entry: AuditEntry) -> None:
-        """One more link of the audit chain, in the caller's transaction."""
-        audit.append(conn, store.AUDIT, entry, random=self.random)
+    def audit(self, conn: Connection, *entries: AuditEntry) -> None:
+        """More links of the audit chain, in the caller's transaction."""
+        audit.append(conn, store.AUDIT, *entries, random=self.random)
 
 
 def why_not(refusal: CinqueError) -> dict[str, str]:

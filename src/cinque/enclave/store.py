@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     insert,
     select,
     update,
@@ -28,6 +29,7 @@ from cinque.model.lifecycle import FINAL, State, Task
 from cinque.relay.tables import relay_tables
 from cinque.storage.audit import audit_table
 from cinque.storage.nonces import used_table
+from cinque.storage.once import insert_once
 
 METADATA = MetaData()
 RELAY = relay_tables(METADATA)
@@ -104,6 +106,14 @@ RECEIPTS = Table(
     Column("receipt", Text, nullable=False),
 )
 
+# The statements in every question's path, built once.
+_TASK = select(TASKS).where(TASKS.c.id == bindparam("task"))
+_SAVE = update(TASKS).where(
+    TASKS.c.id == bindparam("was_id"), TASKS.c.state == bindparam("was_state"), TASKS.c.round == bindparam("was_round")
+)
+_ROUNDS = select(ROUNDS).where(ROUNDS.c.task == bindparam("of")).order_by(ROUNDS.c.round)
+_TRANSCRIPTS = select(TRANSCRIPTS.c.file).where(TRANSCRIPTS.c.task == bindparam("of")).order_by(TRANSCRIPTS.c.round)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -135,12 +145,12 @@ class Round:
 
 def add(conn: Connection, record: Record) -> None:
     """A task in this enclave's custody."""
-    conn.execute(insert(TASKS).values(**_values(record)))
+    conn.execute(insert(TASKS), _values(record))
 
 
 def find(conn: Connection, task_id: str) -> Record | None:
     """The task of an id, or None."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
+    row = conn.execute(_TASK, {"task": task_id}).first()
     return _record(row) if row else None
 
 
@@ -181,12 +191,8 @@ def unreported(conn: Connection) -> list[tuple[str, float]]:
 
 def save(conn: Connection, before: Record, after: Record) -> None:
     """Compare and set. Raises Conflict when the task had moved."""
-    done = conn.execute(
-        update(TASKS)
-        .where(TASKS.c.id == before.task.id, TASKS.c.state == before.task.state, TASKS.c.round == before.task.round)
-        .values(**_values(after))
-    )
-    if done.rowcount != 1:
+    was = {"was_id": before.task.id, "was_state": before.task.state, "was_round": before.task.round}
+    if conn.execute(_SAVE, {**_values(after), **was}).rowcount != 1:
         raise Conflict("task-moved", "The task has moved on in the meantime.", remedy="Look again.")
 
 
@@ -194,16 +200,13 @@ def keep_round(conn: Connection, row: Round) -> None:
     """The computed round, replacing what a worker that was killed may have left."""
     values = {name: getattr(row, name) for name in Round.__dataclass_fields__}
     values["judgement"] = json.dumps(row.judgement)
-    where = (ROUNDS.c.task == row.task, ROUNDS.c.round == row.round)
-    if conn.execute(select(ROUNDS.c.task).where(*where)).first():
-        conn.execute(update(ROUNDS).where(*where).values(**values))
-    else:
-        conn.execute(insert(ROUNDS).values(**values))
+    if not insert_once(conn, ROUNDS, values):
+        conn.execute(update(ROUNDS).where(ROUNDS.c.task == row.task, ROUNDS.c.round == row.round).values(**values))
 
 
 def rounds(conn: Connection, task_id: str) -> list[Round]:
     """The rounds of a task, in order."""
-    found = conn.execute(select(ROUNDS).where(ROUNDS.c.task == task_id).order_by(ROUNDS.c.round))
+    found = conn.execute(_ROUNDS, {"of": task_id})
     return [Round(**{**row._mapping, "judgement": json.loads(row.judgement)}) for row in found]
 
 
@@ -223,20 +226,17 @@ def drop_unreleased(conn: Connection, task_id: str) -> list[str]:
 
 def keep_transcript(conn: Connection, task_id: str, number: int, file: str) -> None:
     """The signed rounds of all members after round `number`, once."""
-    where = (TRANSCRIPTS.c.task == task_id, TRANSCRIPTS.c.round == number)
-    if conn.execute(select(TRANSCRIPTS.c.task).where(*where)).first() is None:
-        conn.execute(insert(TRANSCRIPTS).values(task=task_id, round=number, file=file))
+    insert_once(conn, TRANSCRIPTS, {"task": task_id, "round": number, "file": file})
 
 
 def transcripts(conn: Connection, task_id: str) -> list[str]:
     """Files of the transcripts of a task, in order of rounds."""
-    chosen = select(TRANSCRIPTS.c.file).where(TRANSCRIPTS.c.task == task_id).order_by(TRANSCRIPTS.c.round)
-    return [row.file for row in conn.execute(chosen)]
+    return [row.file for row in conn.execute(_TRANSCRIPTS, {"of": task_id})]
 
 
 def mark_released(conn: Connection, task_id: str, number: int, kind: str, digest: str, at: float) -> None:
     """The point of no return. The unique key makes a second release an error, whatever the code above it thinks."""
-    conn.execute(insert(RELEASED).values(task=task_id, round=number, kind=kind, digest=digest, at=at))
+    conn.execute(insert(RELEASED), {"task": task_id, "round": number, "kind": kind, "digest": digest, "at": at})
 
 
 def released_at(conn: Connection, task_id: str) -> float | None:
@@ -263,8 +263,7 @@ def decisions(conn: Connection, task_id: str) -> list[dict[str, Any]]:
 
 def keep_receipt(conn: Connection, receipt_id: str, task_id: str, receipt: str) -> None:
     """What the hub signed for a release, once."""
-    if conn.execute(select(RECEIPTS.c.id).where(RECEIPTS.c.id == receipt_id)).first() is None:
-        conn.execute(insert(RECEIPTS).values(id=receipt_id, task=task_id, receipt=receipt))
+    insert_once(conn, RECEIPTS, {"id": receipt_id, "task": task_id, "receipt": receipt})
 
 
 def ended(record: Record) -> bool:

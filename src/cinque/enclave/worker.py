@@ -156,8 +156,8 @@ class Worker:
         with enclave.database.write() as conn:
             before = store.get(conn, record.task.id)
             store.keep_round(conn, row)
-            after = enclave.step(conn, before, "submit", code="disclosure", why=policy.held_for_release(authority))
-            enclave.report(conn, after)
+            why = policy.held_for_release(authority)
+            enclave.report(conn, enclave.step(conn, before, "submit", told=True, code="disclosure", why=why))
         enclave.on_outgoing()
 
     def _end(self, record: store.Record) -> None:

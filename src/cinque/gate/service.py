@@ -22,11 +22,11 @@ from cinque.crate.refusal import compose_refusal
 from cinque.crate.request import Request, expired, read_request
 from cinque.errors import CinqueError, Conflict, Forbidden, NotFound, Refused
 from cinque.gate import store
-from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import Random
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse_strict
 from cinque.lib.version import VERSION
 from cinque.model.lifecycle import Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
@@ -238,7 +238,7 @@ class Gate:
         envelope.verify(self.card.release)
         if message.kind == "description":
             return
-        statement = parse(SealedStatement, strict_loads(envelope.payload), "A sealed statement")
+        statement = parse_strict(SealedStatement, envelope.payload, "A sealed statement")
         if data is None or message.blob is None:
             raise Refused("nothing-sealed", "A release was announced without its bytes.")
         checked(data, statement.sealed)
@@ -254,7 +254,7 @@ class Gate:
         task = store.task(conn, message.task)
         if task is None:
             raise NotFound("no-such-task", "This task did not come in by this gate.")
-        now = task
+        now, entries = task, []
         for taken in message.steps:
             role = Role(taken.role)
             actor = Actor(task.requester if role is Role.RESEARCHER else self.card.id, role)
@@ -262,7 +262,8 @@ class Gate:
                 now, entry = advance(now, taken.step, actor, datetime.fromisoformat(taken.at), code=taken.code)
             except (Conflict, Forbidden) as late:
                 entry = AuditEntry(task.id, "late report", self.card.id, self.clock(), late.code)
-            self._audit(conn, entry)
+            entries.append(entry)
+        self._audit(conn, *entries)
         if now != task:
             store.save(conn, task, now)
 
@@ -274,8 +275,8 @@ class Gate:
             body: dict[str, Any] = {"receipt": signed.decode()}
             relay.offer(conn, self.tables, Offer(f"{message.id}/receipt", ENCLAVE, "receipt", message.task, body))
 
-    def _audit(self, conn: Connection, entry: AuditEntry) -> None:
-        audit.append(conn, store.AUDIT, entry, random=self._random)
+    def _audit(self, conn: Connection, *entries: AuditEntry) -> None:
+        audit.append(conn, store.AUDIT, *entries, random=self._random)
 
 
 def _expected(message: Return) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, Text, bindparam, insert, select, update
 
 from cinque.errors import Conflict
 from cinque.model.lifecycle import State, Task
@@ -31,20 +31,28 @@ TASKS = Table(
 )
 
 
+# The statements in every question's path, built once.
+_TASK = select(TASKS).where(TASKS.c.id == bindparam("task"))
+_PACKET = select(TASKS.c.packet).where(TASKS.c.id == bindparam("task"))
+_SAVE = update(TASKS).where(
+    TASKS.c.id == bindparam("was_id"), TASKS.c.state == bindparam("was_state"), TASKS.c.round == bindparam("was_round")
+)
+
+
 def add_task(conn: Connection, task: Task, packet: str, record: str) -> None:
     """A task that came down."""
-    conn.execute(insert(TASKS).values(**_row(task), packet=packet, record=record))
+    conn.execute(insert(TASKS), {**_row(task), "packet": packet, "record": record})
 
 
 def task(conn: Connection, task_id: str) -> Task | None:
     """The task of an id."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
+    row = conn.execute(_TASK, {"task": task_id}).first()
     return _task(row) if row else None
 
 
 def packet(conn: Connection, task_id: str) -> str | None:
     """The sha512 of the bytes that came down for a task, or None for one that is unknown."""
-    return conn.execute(select(TASKS.c.packet).where(TASKS.c.id == task_id)).scalar()
+    return conn.execute(_PACKET, {"task": task_id}).scalar()
 
 
 def tasks(conn: Connection, most: int) -> list[Task]:
@@ -54,12 +62,8 @@ def tasks(conn: Connection, most: int) -> list[Task]:
 
 def save(conn: Connection, before: Task, after: Task) -> None:
     """Compare and set. Raises Conflict when the task had moved."""
-    done = conn.execute(
-        update(TASKS)
-        .where(TASKS.c.id == before.id, TASKS.c.state == before.state, TASKS.c.round == before.round)
-        .values(**_row(after))
-    )
-    if done.rowcount != 1:
+    was = {"was_id": before.id, "was_state": before.state, "was_round": before.round}
+    if conn.execute(_SAVE, {**_row(after), **was}).rowcount != 1:
         raise Conflict("task-moved", "The task has moved on in the meantime.", remedy="Look again.")
 
 

@@ -10,8 +10,8 @@ from fastapi import Depends, FastAPI, Header, Query, Request, Response
 
 from cinque.errors import Refused
 from cinque.hub.service import Hub
-from cinque.lib.canonical import canonical, strict_loads
-from cinque.lib.parse import dump, parse
+from cinque.lib.canonical import canonical
+from cinque.lib.parse import dump, parse_strict
 from cinque.relay.api import LONGEST_WAIT, relay_router
 from cinque.wire.messages import Enrolment
 from cinque.wire.receive import Identify, application, identify, read_body, same_version
@@ -35,7 +35,7 @@ def build(
     @app.post("/enrol")
     async def enrol(request: Request) -> Response:
         same_version(request)
-        enrolment = parse(Enrolment, strict_loads(await read_body(request), max_bytes=65536), "An enrolment")
+        enrolment = parse_strict(Enrolment, await read_body(request), "An enrolment", max_bytes=65536)
         return Response(await to_thread.run_sync(hub.enrol, enrolment), media_type=JSON)
 
     @app.get("/tres")

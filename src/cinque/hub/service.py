@@ -18,11 +18,11 @@ from cinque.crate.keys import KeyRing, key_id
 from cinque.crate.request import expired, read_request, verify_request
 from cinque.errors import Conflict, Forbidden, NotFound, Refused
 from cinque.hub import store
-from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha256_hex, sha512_hex
 from cinque.lib.ids import Random
-from cinque.lib.parse import parse
+from cinque.lib.parse import parse_strict
 from cinque.model.lifecycle import FINAL, Actor, AuditEntry, Role, State, Task, advance
 from cinque.model.request import task_id
 from cinque.relay import store as relay
@@ -311,7 +311,7 @@ class Hub:
         if not isinstance(card, PersonCard):
             raise Forbidden("not-a-person", "Only an enrolled researcher may do this.")
         signed.verify(card.sign)
-        statement = parse(CancelStatement, strict_loads(signed.payload), "A cancel statement")
+        statement = parse_strict(CancelStatement, signed.payload, "A cancel statement")
         if statement.request != request_id:
             raise Refused("cancel-other", "The signed cancel is of another request.")
         now = self.clock()
@@ -384,7 +384,7 @@ class Hub:
         return receipt(message, self._ring.sign("receipt"), self.clock())
 
     def _take_steps(self, conn: Connection, task: Task, message: Return) -> Task:
-        now = task
+        now, entries = task, []
         for taken in message.steps:
             at = datetime.fromisoformat(taken.at)
             actor = Actor(task.requester if taken.role == Role.RESEARCHER else task.tre, Role(taken.role))
@@ -393,7 +393,8 @@ class Hub:
             except (Conflict, Forbidden) as late:
                 # A report that does not follow from what the hub knows changes nothing, and is on record.
                 entry = AuditEntry(task.id, "late report", task.tre, self.clock(), late.code)
-            self._audit(conn, entry)
+            entries.append(entry)
+        self._audit(conn, *entries)
         if now != task:
             store.save(conn, task, now)
         return now
@@ -452,8 +453,8 @@ class Hub:
         self._audit(conn, entry)
         return after
 
-    def _audit(self, conn: Connection, entry: AuditEntry) -> None:
-        audit.append(conn, store.AUDIT, entry, random=self._random)
+    def _audit(self, conn: Connection, *entries: AuditEntry) -> None:
+        audit.append(conn, store.AUDIT, *entries, random=self._random)
 
     def _changed(self, request: str) -> None:
         self.waiters.wake(f"request:{request}")
@@ -471,7 +472,7 @@ def _released_at(release: str) -> str:
     """The time in a TRE's signed word on what it let out (unproven here: the hub checks nobody's signature)."""
     try:
         envelope = dsse.open_envelope(release.encode(), SEALED_TYPE)
-        return parse(SealedStatement, strict_loads(envelope.payload), "A sealed statement").at
+        return parse_strict(SealedStatement, envelope.payload, "A sealed statement").at
     except Refused:
         return ""
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     insert,
     select,
     update,
@@ -89,6 +90,22 @@ RESULTS = Table(
     Column("size", Integer, nullable=False),
     Column("release", Text, nullable=False),
 )
+
+
+# The statements in every question's path, built once.
+_REQUEST = select(REQUESTS).where(REQUESTS.c.id == bindparam("request"))
+_TASK = select(TASKS).where(TASKS.c.id == bindparam("task"))
+_TASKS_OF = select(TASKS).where(TASKS.c.request == bindparam("of")).order_by(TASKS.c.tre)
+_SAVE = update(TASKS).where(
+    TASKS.c.id == bindparam("was_id"), TASKS.c.state == bindparam("was_state"), TASKS.c.round == bindparam("was_round")
+)
+_FORWARD = update(REQUESTS).where(REQUESTS.c.id == bindparam("changed")).values(version=REQUESTS.c.version + 1)
+_RESULT = select(RESULTS.c.seq).where(
+    RESULTS.c.task == bindparam("task"),
+    RESULTS.c.kind == bindparam("kind"),
+    RESULTS.c.round == bindparam("round"),
+)
+_RESULTS_OF = select(RESULTS).where(RESULTS.c.task.in_(bindparam("tasks", expanding=True))).order_by(RESULTS.c.seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +203,13 @@ def burn_token(conn: Connection, digest: str, party: str, now: float) -> bool:
 
 def add_request(conn: Connection, request: Request, tasks: Sequence[Task]) -> None:
     """A new request and its tasks."""
-    conn.execute(insert(REQUESTS).values(**{c.name: getattr(request, c.name) for c in REQUESTS.columns}))
+    conn.execute(insert(REQUESTS), {c.name: getattr(request, c.name) for c in REQUESTS.columns})
     conn.execute(insert(TASKS), [_row(task) for task in tasks])
 
 
 def request(conn: Connection, request_id: str) -> Request | None:
     """The request of an id."""
-    row = conn.execute(select(REQUESTS).where(REQUESTS.c.id == request_id)).first()
+    row = conn.execute(_REQUEST, {"request": request_id}).first()
     return Request(**row._mapping) if row else None
 
 
@@ -212,13 +229,13 @@ def requests_of(conn: Connection, requester: str, most: int) -> list[Request]:
 
 def tasks_of(conn: Connection, request_id: str) -> list[Task]:
     """The tasks of a request, by TRE."""
-    rows = conn.execute(select(TASKS).where(TASKS.c.request == request_id).order_by(TASKS.c.tre))
+    rows = conn.execute(_TASKS_OF, {"of": request_id})
     return [_task(row) for row in rows]
 
 
 def task(conn: Connection, task_id: str) -> Task:
     """The task of an id; raises NotFound."""
-    row = conn.execute(select(TASKS).where(TASKS.c.id == task_id)).first()
+    row = conn.execute(_TASK, {"task": task_id}).first()
     if row is None:
         raise NotFound("no-such-task", "There is no such task here.")
     return _task(row)
@@ -226,14 +243,10 @@ def task(conn: Connection, task_id: str) -> Task:
 
 def save(conn: Connection, before: Task, after: Task) -> None:
     """Compare and set a task's state, and bring the request's version forward. Raises Conflict when it had moved."""
-    done = conn.execute(
-        update(TASKS)
-        .where(TASKS.c.id == before.id, TASKS.c.state == before.state, TASKS.c.round == before.round)
-        .values(**_row(after))
-    )
-    if done.rowcount != 1:
+    was = {"was_id": before.id, "was_state": before.state, "was_round": before.round}
+    if conn.execute(_SAVE, {**_row(after), **was}).rowcount != 1:
         raise Conflict("task-moved", "The task has moved on in the meantime.", remedy="Look again.")
-    conn.execute(update(REQUESTS).where(REQUESTS.c.id == after.request).values(version=REQUESTS.c.version + 1))
+    conn.execute(_FORWARD, {"changed": after.request})
 
 
 def overdue(conn: Connection, now: float) -> list[Task]:
@@ -259,14 +272,14 @@ def next_due(conn: Connection) -> float | None:
 
 def add_result(conn: Connection, result: StoredResult) -> None:
     """Keep what a TRE released, once."""
-    same = (RESULTS.c.task == result.task, RESULTS.c.kind == result.kind, RESULTS.c.round == result.round)
-    if conn.execute(select(RESULTS.c.seq).where(*same)).first() is None:
-        conn.execute(insert(RESULTS).values(**{n: getattr(result, n) for n in StoredResult.__dataclass_fields__}))
+    same = {"task": result.task, "kind": result.kind, "round": result.round}
+    if conn.execute(_RESULT, same).first() is None:
+        conn.execute(insert(RESULTS), {n: getattr(result, n) for n in StoredResult.__dataclass_fields__})
 
 
 def results_of(conn: Connection, tasks: Sequence[str]) -> list[StoredResult]:
     """What was released of these tasks, in order."""
-    rows = conn.execute(select(RESULTS).where(RESULTS.c.task.in_(tasks)).order_by(RESULTS.c.seq))
+    rows = conn.execute(_RESULTS_OF, {"tasks": list(tasks)})
     return [StoredResult(*(getattr(row, n) for n in StoredResult.__dataclass_fields__)) for row in rows]
 
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from cinque.errors import Refused
+from cinque.lib.canonical import MAX_BYTES, strict_loads
 
 T = TypeVar("T")
 
@@ -41,6 +42,12 @@ def parse_json(cls: type[T], data: bytes, what: str, *, code: str = "malformed")
         places = "; ".join(_place(e) for e in error.errors(include_input=False, include_url=False)[:5])
         raise Refused(code, f"{what} is not in its form: {places}.") from None
     return result
+
+
+def parse_strict(cls: type[T], data: bytes, what: str, *, code: str = "malformed", max_bytes: int = MAX_BYTES) -> T:
+    """The same from anybody's JSON bytes, refused as `strict_loads` does where two readers could read two things."""
+    strict_loads(data, max_bytes=max_bytes)
+    return parse_json(cls, data, what, code=code)
 
 
 def parse_toml(cls: type[T], text: str, what: str, *, code: str = "settings") -> T:

@@ -192,7 +192,7 @@ class DuckDBSource:
 def _only_select(query: exp.Select) -> str:
     """The query's SQL. Raises Refused unless DuckDB itself reads it as one SELECT."""
     # Plain means drift by their rounding error; this one carries it along (Kahan 1965).
-    sql = query.transform(_compensated).sql("duckdb")
+    sql = query.transform(_compensated, copy=False).sql("duckdb", copy=False)
     statements = duckdb.extract_statements(sql)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise Refused("not-a-query", "Only a single SELECT is ever run.")

@@ -19,9 +19,9 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from cinque.errors import Forbidden, NotFound, Refused, TooMany
-from cinque.lib.canonical import canonical, strict_loads
+from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, parse_rfc3339
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse_strict
 from cinque.model.lifecycle import Role
 from cinque.relay import store
 from cinque.relay.store import Offer
@@ -141,7 +141,7 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Ide
         """The peer, and the items that it settles too late."""
         call = who()
         peer = service.peer(call.key)
-        asking = parse(Asking, strict_loads(call.body, max_bytes=BODY_LIMIT), "A call for work")
+        asking = parse_strict(Asking, call.body, "A call for work", max_bytes=BODY_LIMIT)
         if not asking.settled and not fresh:
             return peer, ()
         with service.database.write(durable=False) as conn:
@@ -169,7 +169,7 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Ide
     @router.post("/heartbeat")
     def heartbeat(who: Identify = Depends(identified)) -> Response:
         call = who()
-        held = parse(Held, strict_loads(call.body, max_bytes=4096), "A heartbeat")
+        held = parse_strict(Held, call.body, "A heartbeat", max_bytes=4096)
         now = service.clock().timestamp()
         with service.database.write(durable=False) as conn:
             store.heartbeat(conn, service.tables, service.peer(call.key), held.item, held.fence, now, LEASE_SECONDS)
@@ -193,7 +193,7 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Ide
     @router.post("/returns")
     def returns(who: Identify = Depends(identified)) -> Response:
         call = who()
-        message = parse(Return, strict_loads(call.body, max_bytes=BODY_LIMIT), "A return")
+        message = parse_strict(Return, call.body, "A return", max_bytes=BODY_LIMIT)
         for taken in message.steps:
             _check_taken(taken)
         data: bytes | None = None

@@ -16,13 +16,13 @@ from sqlalchemy import Connection
 
 from cinque.errors import CinqueError, Conflict, Forbidden, NotFound, Unavailable
 from cinque.lib.ids import Random
-from cinque.lib.parse import dump, parse
+from cinque.lib.parse import dump, parse_json, parse_strict
 from cinque.relay import store
 from cinque.relay.tables import RelayTables
 from cinque.storage.database import Database
 from cinque.storage.files import Files
 from cinque.wire.call import Caller
-from cinque.wire.messages import INLINE_LIMIT, Asking, Blob, Held, Item, Lease, Return, checked
+from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Asking, Blob, Held, Item, Lease, Return, checked
 
 WAIT = 20.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 3.0  # with its jitter shorter than the silence after which a TRE counts as offline
@@ -104,7 +104,7 @@ class Poller:
         fresh, self._fresh = self._fresh, True
         path = f"/relay/lease?wait={WAIT:g}&fresh={int(fresh)}"
         reply = self._caller.call("POST", path, body=dump(Asking(tuple(self._settled))), timeout=WAIT + 10)
-        lease = parse(Lease, reply.json(), "A lease")
+        lease = parse_strict(Lease, reply.body, "A lease", max_bytes=BODY_LIMIT)
         self._settled = []
         for lapsed in lease.lapsed:
             self._log("lease-lapsed", item=lapsed)
@@ -168,7 +168,7 @@ class Sender:
                 self._set_aside.clear()
             return
         for seq, raw in messages:
-            message = parse(Return, raw, "A return")
+            message = parse_json(Return, raw, "A return")
             try:
                 receipt = self._send(message)
             except CinqueError as error:

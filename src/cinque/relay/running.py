@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import logging
 import signal
 import sys
@@ -133,12 +134,16 @@ def serve(running: Running, host: str, port: int, log: Log, *, waiters_close: Ca
         timeout_graceful_shutdown=2,
         timeout_keep_alive=75,
         lifespan="off",
+        proxy_headers=False,  # the address of a caller decides nothing
         server_header=False,
     )
     server = _Server(config, lambda: log("ready", host=host, port=port), waiters_close)
     # uvicorn raises the signal again once it has shut down: SIGTERM must then not end the process before its time.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     running.start()
+    # What is there now stays until the end: the collector need not look at it again, several times a question.
+    gc.collect()
+    gc.freeze()
     try:
         with suppress(KeyboardInterrupt):
             server.run()

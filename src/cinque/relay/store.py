@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, Select, Table, Update, and_, bindparam, select, update
 
 from cinque.errors import Conflict
 from cinque.relay.tables import RelayTables
+from cinque.storage.once import insert_once
 from cinque.wire.messages import ItemKind
 
 
@@ -30,49 +32,48 @@ class Offer:
 
 def offer(conn: Connection, tables: RelayTables, offer: Offer) -> bool:
     """Offer work to a peer; False when it is already offered."""
-    items = tables.items
-    if conn.execute(select(items.c.seq).where(items.c.id == offer.id)).first():
-        return False
-    conn.execute(
-        insert(items).values(
-            id=offer.id,
-            peer=offer.peer,
-            kind=offer.kind,
-            task=offer.task,
-            body=json.dumps(offer.body),
-            blobs=json.dumps(offer.blobs),
-            fence=0,
-            lease_until=0.0,
-            settled=False,
-        )
+    return insert_once(
+        conn,
+        tables.items,
+        {
+            "id": offer.id,
+            "peer": offer.peer,
+            "kind": offer.kind,
+            "task": offer.task,
+            "body": json.dumps(offer.body),
+            "blobs": json.dumps(offer.blobs),
+            "fence": 0,
+            "lease_until": 0.0,
+            "settled": False,
+        },
     )
-    return True
+
+
+@cache
+def _open(items: Table) -> Select[Any]:
+    free = and_(items.c.settled.is_(False), items.c.lease_until <= bindparam("now"))
+    chosen = select(items).where(items.c.peer == bindparam("peer"), free).order_by(items.c.seq)
+    return chosen.limit(bindparam("most"))
 
 
 def waiting(conn: Connection, tables: RelayTables, peer: str, now: float) -> bool:
     """Whether there is work that `peer` could lease: a cheap look before a write transaction."""
-    items = tables.items
-    open_now = and_(items.c.peer == peer, items.c.settled.is_(False), items.c.lease_until <= now)
-    return conn.execute(select(items.c.seq).where(open_now).limit(1)).first() is not None
+    return conn.execute(_open(tables.items), {"peer": peer, "now": now, "most": 1}).first() is not None
+
+
+@cache
+def _lease(items: Table) -> Update:
+    taken = update(items).where(items.c.seq == bindparam("b_seq"))
+    return taken.values(fence=items.c.fence + 1, lease_until=bindparam("until"))
 
 
 def lease(conn: Connection, tables: RelayTables, peer: str, now: float, seconds: float, most: int) -> tuple[Offer, ...]:
     """Lease the oldest open work of `peer`: each gets a higher fencing number than it ever had."""
-    items = tables.items
-    rows = conn.execute(
-        select(items)
-        .where(items.c.peer == peer, items.c.settled.is_(False), items.c.lease_until <= now)
-        .order_by(items.c.seq)
-        .limit(most)
-    ).all()
+    rows = conn.execute(_open(tables.items), {"peer": peer, "now": now, "most": most}).all()
     if not rows:
         return ()
     until = now + seconds
-    conn.execute(
-        update(items)
-        .where(items.c.seq.in_([row.seq for row in rows]))
-        .values(fence=items.c.fence + 1, lease_until=until)
-    )
+    conn.execute(_lease(tables.items), [{"b_seq": row.seq, "until": until} for row in rows])
     return tuple(
         Offer(
             row.id,
@@ -113,15 +114,17 @@ def heartbeat(
         )
 
 
+@cache
+def _settle(items: Table) -> Update:
+    held = and_(items.c.id == bindparam("item"), items.c.peer == bindparam("by"), items.c.fence == bindparam("held"))
+    return update(items).where(held).values(settled=True)
+
+
 def settle(conn: Connection, tables: RelayTables, peer: str, item: str, fence: int) -> bool:
     """The peer has custody: the lease has done its work. Settling twice is harmless; with an older fencing number it
     changes nothing, and False says so: the work was offered again in the meantime.
     """
-    items = tables.items
-    done = conn.execute(
-        update(items).where(items.c.id == item, items.c.peer == peer, items.c.fence == fence).values(settled=True)
-    )
-    return done.rowcount == 1
+    return conn.execute(_settle(tables.items), {"item": item, "by": peer, "held": fence}).rowcount == 1
 
 
 def withdraw(conn: Connection, tables: RelayTables, task: str, kinds: Sequence[ItemKind]) -> None:
@@ -143,36 +146,36 @@ def offered_blob(conn: Connection, tables: RelayTables, peer: str, digest: str) 
 
 def receive_once(conn: Connection, tables: RelayTables, peer: str, message: str, now: float) -> bool:
     """Whether a return arrives for the first time (its id is remembered in the same transaction as its effect)."""
-    received = tables.received
-    key = f"{peer}/{message}"
-    if conn.execute(select(received.c.id).where(received.c.id == key)).first():
-        return False
-    conn.execute(insert(received).values(id=key, at=now))
-    return True
+    return insert_once(conn, tables.received, {"id": f"{peer}/{message}", "at": now})
 
 
 def send(conn: Connection, tables: RelayTables, message_id: str, message: dict[str, Any]) -> None:
     """Put a return into the outbox; a second one of the same id is dropped."""
-    outbox = tables.outbox
-    if conn.execute(select(outbox.c.seq).where(outbox.c.id == message_id)).first():
-        return
-    conn.execute(insert(outbox).values(id=message_id, message=json.dumps(message), sent=False))
+    insert_once(conn, tables.outbox, {"id": message_id, "message": json.dumps(message), "sent": False})
 
 
-def unsent(
-    conn: Connection, tables: RelayTables, most: int, without: Collection[int] = ()
-) -> list[tuple[int, dict[str, Any]]]:
-    """The oldest messages that still have to go up, in order; those of `without` are left aside."""
-    outbox = tables.outbox
+@cache
+def _unsent(outbox: Table) -> Select[Any]:
     chosen = select(outbox.c.seq, outbox.c.message).where(outbox.c.sent.is_(False)).order_by(outbox.c.seq)
+    return chosen.limit(bindparam("most"))
+
+
+def unsent(conn: Connection, tables: RelayTables, most: int, without: Collection[int] = ()) -> list[tuple[int, bytes]]:
+    """The oldest messages (JSON) that still have to go up, in order; those of `without` are left aside."""
+    chosen = _unsent(tables.outbox)
     if without:
-        chosen = chosen.where(outbox.c.seq.not_in(without))
-    return [(row.seq, json.loads(row.message)) for row in conn.execute(chosen.limit(most))]
+        chosen = chosen.where(tables.outbox.c.seq.not_in(without))
+    return [(row.seq, row.message.encode()) for row in conn.execute(chosen, {"most": most})]
+
+
+@cache
+def _sent(outbox: Table) -> Update:
+    return update(outbox).where(outbox.c.seq == bindparam("b_seq")).values(sent=True, receipt=bindparam("receipt"))
 
 
 def sent(conn: Connection, tables: RelayTables, seq: int, receipt: bytes | None) -> None:
     """It arrived; `receipt` is what the other side signed for it."""
-    conn.execute(update(tables.outbox).where(tables.outbox.c.seq == seq).values(sent=True, receipt=receipt))
+    conn.execute(_sent(tables.outbox), {"b_seq": seq, "receipt": receipt})
 
 
 def resend(conn: Connection, tables: RelayTables, prefix: str) -> None:

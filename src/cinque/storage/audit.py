@@ -15,9 +15,22 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, MetaData, Row, Table, Text, UniqueConstraint, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+)
 from sqlalchemy.exc import DBAPIError
 
 from cinque.lib.canonical import canonical
@@ -94,31 +107,42 @@ _TRIGGERS = {
 }
 
 
-def append(conn: Connection, table: Table, entry: AuditEntry, *, random: Random) -> str:
-    """Add `entry` in the caller's write transaction; the new head (64 hexadecimal digits).
+def append(conn: Connection, table: Table, *entries: AuditEntry, random: Random) -> str:
+    """Add `entries` in the caller's write transaction, in their order; the new head (64 hexadecimal digits).
 
     The order is that of the commits, because `Database.write` lets one writer in at a time. A rolled back transaction
-    leaves no gap. `random` gives the salt. Raises ValueError when the entry's time has no zone.
+    leaves no gap. `random` gives the salts. Raises ValueError when an entry's time has no zone.
     """
-    last = conn.execute(select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
-    salt = random(SALT_BYTES)
-    row = {
-        "seq": last.seq + 1 if last else 1,
-        "at": rfc3339(entry.at),
-        "subject": entry.subject,
-        "event": entry.event,
-        "actor": entry.actor,
-        "commitment": keyed_hex(salt, entry.detail.encode()),
-        "previous": last.hash if last else START,
-    }
-    head = _link(row)
-    conn.execute(table.insert(), {**row, "detail": entry.detail, "salt": salt.hex(), "hash": head})
+    last = conn.execute(_last(table)).first()
+    before, head = (last.seq, last.hash) if last else (0, START)
+    rows = []
+    for seq, entry in enumerate(entries, start=before + 1):
+        salt = random(SALT_BYTES)
+        row = {
+            "seq": seq,
+            "at": rfc3339(entry.at),
+            "subject": entry.subject,
+            "event": entry.event,
+            "actor": entry.actor,
+            "commitment": keyed_hex(salt, entry.detail.encode()),
+            "previous": head,
+        }
+        head = _link(row)
+        rows.append({**row, "detail": entry.detail, "salt": salt.hex(), "hash": head})
+    if rows:
+        conn.execute(table.insert(), rows)
     return head
+
+
+@cache
+def _last(table: Table) -> Select[Any]:
+    return select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)
 
 
 def head(conn: Connection, table: Table) -> str:
     """The hash of the last entry as the table has it; START when there is none."""
-    return conn.execute(select(table.c.hash).order_by(table.c.seq.desc()).limit(1)).scalar() or START
+    last = conn.execute(_last(table)).first()
+    return last.hash if last else START
 
 
 def verify(conn: Connection, table: Table, *, published_heads: Iterable[str] = ()) -> AuditReport:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Column, Connection, Index, MetaData, Table, Text, delete
-from sqlalchemy.dialects import postgresql, sqlite
 
 from cinque.lib.clock import rfc3339
+from cinque.storage.once import insert_once
 
 
 def used_table(metadata: MetaData, name: str = "used") -> Table:
@@ -32,10 +32,7 @@ def use_once(conn: Connection, table: Table, scope: str, value: str, until: date
 
     It counts when the caller's write transaction commits. `until`: when the value stops being accepted by itself.
     """
-    insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-    row = {"scope": scope, "value": value, "until": rfc3339(until)}
-    # RETURNING rather than a row count, which PostgreSQL's driver does not give for every INSERT.
-    return conn.execute(insert(table).on_conflict_do_nothing().returning(table.c.value), row).first() is not None
+    return insert_once(conn, table, {"scope": scope, "value": value, "until": rfc3339(until)})
 
 
 def forget_expired(conn: Connection, table: Table, now: datetime) -> int:
