@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from cinque.crate.preview import preview_html
 from tests.crate import examples
-from tests.crate.examples import BY_STAGE, DISCLOSURE, RUN, SIGN_OFF, entity, ref
-from tests.crate.mutants import put
+from tests.crate.examples import BY_STAGE, DISCLOSURE, RUN, SIGN_OFF, entity, put, ref
 from tests.crate.test_check import anything, entities
 
 

@@ -11,8 +11,7 @@ from rich.console import Console
 
 from cinque.crate.show import renderable
 from tests.crate import examples
-from tests.crate.examples import BY_STAGE
-from tests.crate.mutants import put
+from tests.crate.examples import BY_STAGE, put
 from tests.crate.test_check import entities
 
 

@@ -1,7 +1,8 @@
 """Profiles as data: one folder a profile, rules in TOML, Python only for what words cannot say.
 
 A folder holds `profile.toml` (id, name, what it builds on, groups of stages, named selections), `rules.toml`, and,
-where needed, a `checks.py` whose functions the rules name. The words are those of `cinque.crate.profiles.vocabulary`.
+where needed, a `checks.py` whose functions the rules name, and `examples/`, which `cinque.crate.profiles.examples`
+reads. The words are those of `cinque.crate.profiles.vocabulary`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from cinque.crate.bag import Problem
@@ -61,29 +63,36 @@ class Profile:
 
     id: str
     name: str
+    extends: tuple[str, ...]
     rules: tuple[Rule, ...]
     by_stage: Mapping[str, tuple[Rule, ...]] = field(compare=False)
 
 
 FIVE_SAFES = "https://w3id.org/5s-crate/0.4"
 _FOLDERS = {FIVE_SAFES: "five_safes_0_4", "https://w3id.org/ro/crate/1.2": "ro_crate"}
+INSTALLED = tuple(_FOLDERS)
 
 
 @cache
 def profile(identifier: str = FIVE_SAFES) -> Profile:
     """The profile of this IRI, compiled once. Raises NotFound for one that is not installed."""
-    folder = _FOLDERS.get(identifier)
-    if folder is None:
+    head, found = read(folder(identifier).name)
+    inherited = [rule for other in head.get("extends", ()) for rule in profile(other).rules]
+    rules = (*inherited, *found)
+    by_stage = {stage: tuple(rule for rule in rules if stage in rule.stages) for stage in STAGES}
+    return Profile(identifier, head["name"], tuple(head.get("extends", ())), rules, by_stage)
+
+
+def folder(identifier: str) -> Traversable:
+    """The folder of an installed profile. Raises NotFound for one that is not installed."""
+    name = _FOLDERS.get(identifier)
+    if name is None:
         raise NotFound(
             "profile-unknown",
             "There is no rule set for this profile.",
             remedy=f"Known are {', '.join(_FOLDERS)}.",
         )
-    head, found = read(folder)
-    inherited = [rule for other in head.get("extends", ()) for rule in profile(other).rules]
-    rules = (*inherited, *found)
-    by_stage = {stage: tuple(rule for rule in rules if stage in rule.stages) for stage in STAGES}
-    return Profile(identifier, head["name"], rules, by_stage)
+    return resources.files(__package__) / name
 
 
 def read(folder: str) -> tuple[dict[str, Any], tuple[Rule, ...]]:

@@ -1,0 +1,75 @@
+"""Every profile's own examples: the conforming conform, and each broken one is caught by the rule it breaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cinque.crate.check import Finding, Report, check
+from cinque.crate.profiles import INSTALLED, Profile, folder, profile
+from cinque.crate.profiles.examples import Mutant, conforming, mutants
+from cinque.crate.stages import STAGES
+from cinque.errors import Unreadable
+
+MUTANTS = [(name, mutant) for name in INSTALLED for mutant in mutants(folder(name))]
+
+
+def judged(identifier: str, mutant: Mutant) -> Report:
+    example = conforming(folder(identifier))[mutant.of]
+    files = mutant.bag(example) if mutant.bagged else None
+    stage = mutant.of if mutant.of in STAGES else None
+    return check(mutant.metadata(example), files=files, stage=stage, profile_id=identifier)
+
+
+def caught(profile: Profile, report: Report, rule: str) -> list[Finding]:
+    """The findings of one rule; parts of a requirement are told apart by their remedy."""
+    wanted = next(each for each in profile.rules if each.id == rule)
+    return [f for f in report.findings if (f.rule, f.remedy) == (wanted.requirement, wanted.remedy)]
+
+
+@pytest.mark.parametrize("identifier", INSTALLED)
+def test_the_conforming_examples_conform_at_every_level(identifier: str) -> None:
+    examples = conforming(folder(identifier))
+    assert examples
+    for name, document in examples.items():
+        report = check(document, profile_id=identifier)
+        assert report.findings == ()
+        assert report.stage == name or name not in STAGES
+
+
+@pytest.mark.parametrize(
+    ("identifier", "mutant"), MUTANTS, ids=[f"{place}-{mutant.rule}" for place, (_, mutant) in enumerate(MUTANTS, 1)]
+)
+def test_each_mutant_is_caught_by_the_rule_it_breaks_and_by_those_it_names(identifier: str, mutant: Mutant) -> None:
+    report = judged(identifier, mutant)
+    found = caught(profile(identifier), report, mutant.rule)
+    assert found
+    assert {f.rule for f in report.findings} - {found[0].rule} == set(mutant.also)
+
+
+@pytest.mark.parametrize("identifier", INSTALLED)
+def test_every_rule_of_a_profile_has_its_mutant(identifier: str) -> None:
+    inherited = {rule.id for other in profile(identifier).extends for rule in profile(other).rules}
+    own = {rule.id for rule in profile(identifier).rules} - inherited
+    assert {mutant.rule for mutant in mutants(folder(identifier))} == own
+
+
+@pytest.mark.parametrize("text", ["[[mutant]]\nrule = 1", '[[mutant]]\nrule = "R1"\nof = "x"\ndo = 1', "[[mutant"])
+def test_mutants_that_are_not_well_written_are_refused_in_words(text: str, tmp_path: Path) -> None:
+    (tmp_path / "examples").mkdir()
+    (tmp_path / "examples" / "mutants.toml").write_text(text)
+    with pytest.raises(Unreadable, match=r"mutants\.toml"):
+        mutants(tmp_path)
+
+
+def test_a_mutant_that_does_not_fit_its_example_says_so() -> None:
+    example = {"@graph": [{"@id": "./", "mentions": []}]}
+    for mutant in (
+        Mutant("R1", "x", lose=["#no"]),
+        Mutant("R1", "x", drop={"./": ["name"]}),
+        Mutant("R1", "x", unlink={"./": {"mentions": ["#a"]}}),
+        Mutant("R1", "x", set={"#no": {"name": "A"}}),
+    ):
+        with pytest.raises(Unreadable, match="does not fit"):
+            mutant.metadata(example)
