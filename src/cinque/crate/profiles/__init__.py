@@ -24,7 +24,7 @@ from cinque.errors import NotFound
 
 Level = Literal["must", "should", "may"]
 LEVELS: tuple[Level, ...] = ("must", "should", "may")
-_HEADER = {"id", "level", "stages", "needs", "message", "remedy", "property", "check", "source"}
+_HEADER = {"id", "level", "stages", "needs", "message", "remedy", "property", "check", "unexported", "rationale"}
 
 
 @dataclass(frozen=True, slots=True)

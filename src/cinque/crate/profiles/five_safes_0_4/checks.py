@@ -10,7 +10,6 @@ from cinque.crate.index import Node, is_absolute, is_local_path, payload_path
 from cinque.crate.profiles import Subject
 from cinque.crate.profiles.five_safes_0_4.order import (
     disclosure_too_early,
-    ends_before_start,
     published_before,
     published_too_early,
     run_too_early,
@@ -23,7 +22,7 @@ from cinque.crate.stages import state
 from cinque.errors import Refused
 
 __all__ = [
-    "disclosure_too_early", "ends_before_start", "published_before", "published_too_early", "run_too_early", "secret",
+    "disclosure_too_early", "published_before", "published_too_early", "run_too_early", "secret",
     "secret_in_payload", "sign_off_too_early", "validation_too_early",
 ]  # fmt: skip
 
@@ -167,26 +166,6 @@ def profile_alone(subject: Subject) -> Iterator[Hit]:
 # ---------------------------------------------------------------------- project, workflow, requested run (R23-R46)
 
 
-def member_without_employer(subject: Subject) -> Iterator[Hit]:
-    employers = {name for person in _requesters(subject) for name in person.ids("affiliation")}
-    for project in subject.index.linked(subject.index.root, "sourceOrganization"):
-        members = project.ids("member")
-        if members and employers and employers.isdisjoint(members):
-            yield Hit(project.id)
-
-
-def requester_outside_project(subject: Subject) -> Iterator[Hit]:
-    projects = set(subject.index.root.ids("sourceOrganization")) if subject.index.root is not None else set()
-    for person in _requesters(subject):
-        if projects and projects.isdisjoint(person.ids("memberOf")):
-            yield Hit(person.id)
-
-
-def _requesters(subject: Subject) -> list[Node]:
-    found = (person for run in subject.phases.run for person in subject.index.linked(run, "agent", "Person"))
-    return list(dict.fromkeys(found))
-
-
 def _workflows(subject: Subject) -> list[Node]:
     return subject.index.linked(subject.index.root, "mainEntity")
 
@@ -252,19 +231,6 @@ def run_state(subject: Subject) -> Iterator[Hit]:
             yield Hit(run.id, state(run).lower())
 
 
-def no_result(subject: Subject) -> Iterator[Hit]:
-    for run in subject.phases.run:
-        if state(run) == "Completed" and not run.values("result") and not _withheld(subject):
-            yield Hit(run.id)
-
-
-def result_type(subject: Subject) -> Iterator[Hit]:
-    for run in subject.phases.run:
-        for node in subject.index.linked(run, "result"):
-            if node.types and not node.is_a("File", "Dataset", "Collection", "DigitalDocument", "PropertyValue"):
-                yield Hit(node.id)
-
-
 def result_unlinked(subject: Subject) -> Iterator[Hit]:
     """R81: every output that is a data entity, reached directly or through a folder that is reached."""
     results = [name for run in subject.phases.run for name in run.ids("result")]
@@ -285,13 +251,6 @@ def result_unlinked(subject: Subject) -> Iterator[Hit]:
 def review_in_request(subject: Subject) -> Iterator[Hit]:
     for node in subject.index.of_type("AssessAction"):
         yield Hit(node.id)
-
-
-def agent_type(subject: Subject) -> Iterator[Hit]:
-    for node in subject.index.of_type("AssessAction", "DownloadAction", "UpdateAction"):
-        for agent in subject.index.linked(node, "agent"):
-            if agent.types and not agent.is_a("Organization", "Person", "SoftwareApplication"):
-                yield Hit(node.id, agent.id)
 
 
 def _none_completed(actions: tuple[Node, ...], subject: Subject) -> Iterator[Hit]:
@@ -325,17 +284,6 @@ def no_disclosure(subject: Subject) -> Iterator[Hit]:
     leaves = any(state(run) == "Completed" or run.values("result") for run in subject.phases.run)
     if leaves and not subject.phases.disclosure and subject.index.root is not None:
         yield Hit(subject.index.root.id)
-
-
-def sign_off_object(subject: Subject) -> Iterator[Hit]:
-    root = subject.index.root
-    if root is None:
-        return
-    for action in subject.phases.sign_off:
-        named = set(action.ids("object"))
-        for what, ids in (("the workflow", root.ids("mainEntity")), ("the project", root.ids("sourceOrganization"))):
-            if ids and named.isdisjoint(ids):
-                yield Hit(action.id, what)
 
 
 def _withheld(subject: Subject) -> bool:

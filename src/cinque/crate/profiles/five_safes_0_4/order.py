@@ -30,13 +30,6 @@ def _completed(actions: tuple[Node, ...]) -> list[Node]:
     return [action for action in actions if state(action) == "Completed"]
 
 
-def ends_before_start(subject: Subject) -> Iterator[Hit]:
-    for action in subject.index.of_type("AssessAction", "CreateAction", "DownloadAction", "UpdateAction"):
-        start, end = moment(action, "startTime"), moment(action, "endTime")
-        if start is not None and end is not None and end < start:
-            yield Hit(action.id)
-
-
 def _earlier(later: Iterable[Node], before: tuple[Node, ...]) -> Iterator[Hit]:
     """Those of `later` that ended before the first completed action of `before` did."""
     ends = _moments(_completed(before), "endTime")
