@@ -154,6 +154,18 @@ def a_package() -> dict[str, bytes]:
                 "mainEntity": {"@id": "count.cwl"},
                 "hasPart": [{"@id": "count.cwl"}],
             },
+            {
+                "@id": "count.cwl",
+                "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+                "name": "count",
+                "programmingLanguage": {"@id": "https://w3id.org/workflowhub/workflow-ro-crate#cwl"},
+            },
+            {
+                "@id": "https://w3id.org/workflowhub/workflow-ro-crate#cwl",
+                "@type": "ComputerLanguage",
+                "name": "Common Workflow Language",
+            },
+            {"@id": "https://spdx.org/licenses/Apache-2.0", "@type": "CreativeWork", "name": "Apache License 2.0"},
         ],
     }
     return {

@@ -51,7 +51,8 @@ def test_each_mutant_is_caught_by_the_rule_it_breaks_and_by_those_it_names(ident
 @pytest.mark.parametrize("identifier", INSTALLED)
 def test_every_rule_of_a_profile_has_its_mutant(identifier: str) -> None:
     inherited = {rule.id for other in profile(identifier).extends for rule in profile(other).rules}
-    own = {rule.id for rule in profile(identifier).rules} - inherited
+    # a ZIP is no example: tests/crate/test_container.py breaks those
+    own = {rule.id for rule in profile(identifier).rules if rule.needs != "zip"} - inherited
     assert {mutant.rule for mutant in mutants(folder(identifier))} == own
 
 

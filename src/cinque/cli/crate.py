@@ -31,12 +31,11 @@ def check(
     json: Json = False,
 ) -> None:
     """Check against Five Safes RO-Crate 0.4: 0 it conforms, 1 a rule is broken, 2 it cannot be read."""
-    from cinque.crate.check import check, load_for_check
+    from cinque.crate.check import examine
     from cinque.crate.profiles import FIVE_SAFES
 
     try:
-        metadata, files = load_for_check(path)
-        report = check(metadata, files=files, stage=stage, profile_id=profile or FIVE_SAFES)
+        report = examine(path, stage=stage, profile_id=profile or FIVE_SAFES)
     except CinqueError as error:
         refuse(ctx, error)
         raise typer.Exit(UNUSABLE) from None

@@ -2,6 +2,7 @@
 
     report = check(metadata)                       # the metadata document, as bytes or as the value in it
     report = check(metadata, files=bag, stage="request")
+    report = examine(path)                         # a ZIP, a folder or a metadata file on disk
 
 Fast enough for the request path: the rules are compiled once, the graph is indexed once, and nothing is asked twice.
 """
@@ -10,20 +11,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from cinque.crate import archive, bag
+from cinque.crate import bag
+from cinque.crate.bag import Problem
+from cinque.crate.container import METADATA, opened
 from cinque.crate.index import Index
-from cinque.crate.profiles import FIVE_SAFES, LEVELS, Level, Rule, Subject, profile
+from cinque.crate.nested import claims, nested_crates, unknown_claims
+from cinque.crate.profiles import FIVE_SAFES, LEVELS, RO_CRATE, Level, Profile, Rule, Subject, profile
 from cinque.crate.profiles.vocabulary import Hit
 from cinque.crate.stages import STAGES, phases, stage_of
-from cinque.errors import Refused, Unreadable
+from cinque.errors import Refused
 from cinque.lib.canonical import MAX_BYTES, strict_loads
 
-METADATA = "ro-crate-metadata.json"
 _MOST = 100  # findings of one rule that are listed; a crate of a million faults is not a million lines
 _SHOWN = 200  # characters of a crate's own text in a finding
 
@@ -90,53 +93,95 @@ def _number(rule: str) -> str:
     return rule.partition("/")[0]
 
 
-_NEEDS = {"bag": "the bag", "payload": "the crate's files"}
+_NEEDS = {"bag": "the bag", "payload": "the crate's files", "zip": "the ZIP"}
+_UNREAD = "a container that can be read"
 
 
 def check(
     metadata: Mapping[str, Any] | bytes | Any,
     *,
     files: Mapping[str, bytes] | None = None,
+    container: tuple[Problem, ...] | None = None,
     stage: str | None = None,
     profile_id: str = FIVE_SAFES,
 ) -> Report:
-    """Every rule of the profile that applies at the crate's stage, in the order of the profile.
+    """Every rule of the profile that applies at the crate's stage, in the order of the profile; then those of the
+    profiles that the crate says it conforms to, and those of the crates in its payload.
 
     `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
-    folder that is no bag. `stage`: one of STAGES; None finds it from the graph. Never raises for what the metadata
-    says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown profile.
+    folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of STAGES;
+    None finds it from the graph. Never raises for what the metadata says; raises Refused for bytes that are not strict
+    JSON, for an unknown stage, NotFound for an unknown profile.
     """
     started = time.perf_counter()
-    if stage is not None and stage not in STAGES:
-        raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {', '.join(STAGES)}.")
-    rules = profile(profile_id)
+    rules = _profile(profile_id, stage)
     index = Index(strict_loads(metadata, max_bytes=4 * MAX_BYTES) if isinstance(metadata, bytes) else metadata)
     found = phases(index)
     at = stage if stage is not None else stage_of(found)
     payload = _payload(files)
     bagged = files if files is not None and METADATA not in files else None
     problems = tuple(bag.problems(bagged)) if bagged is not None else ()
-    subject = Subject(index, found, at, bagged, payload, problems)
-    has = {"graph": True, "payload": payload is not None, "bag": bagged is not None}
-    findings: list[Finding] = []
-    silent: list[tuple[str, str]] = []
-    for rule in rules.by_stage[at]:
-        if has[rule.needs]:
-            hits = iter(rule.find(subject))
-            for hit in hits:
-                findings.append(_finding(rule, hit))
-                findings += _rest(rule, hits)
-        else:
-            silent.append((rule.id, _NEEDS[rule.needs]))
+    inside = nested_crates(index, payload)
+    crates = {path: crate.index for path, crate in inside.items()}
+    subject = Subject(index, found, at, bagged, payload, problems, container, crates)
+    findings, silent = _judge(subject, [rules, *map(profile, claims(index))])
+    silent += [(name, "the rules of that version, which are not here") for name in unknown_claims(index)]
+    for path, crate in inside.items():
+        subject = Subject(crate.index, phases(crate.index), at, payload=crate.payload)
+        found_inside, _ = _judge(subject, [profile(RO_CRATE), *map(profile, crate.claims)])
+        findings += [replace(finding, entity=path + finding.entity.removeprefix("./")) for finding in found_inside]
     return Report(profile_id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
 
 
-def _rest(rule: Rule, hits: Iterable[Hit]) -> list[Finding]:
-    findings = [_finding(rule, hit) for hit in islice(hits, _MOST - 1)]
-    if more := sum(1 for _ in hits):
+def examine(path: Path | str, *, stage: str | None = None, profile_id: str = FIVE_SAFES) -> Report:
+    """`check` of what lies at this path: a bag's ZIP, a bag's folder, a crate's folder, or a metadata file alone.
+
+    A ZIP that cannot be taken as it is packed (R16) is reported, and nothing in it is examined. Raises what `check` and
+    `cinque.crate.container.opened` raise.
+    """
+    rules = _profile(profile_id, stage)
+    found = opened(Path(path))
+    if found.metadata is not None:
+        return check(found.metadata, files=found.files, container=found.problems, stage=stage, profile_id=profile_id)
+    started, at = time.perf_counter(), stage or STAGES[0]
+    subject = Subject(Index({"@graph": []}), phases(Index({"@graph": []})), at, container=found.problems)
+    zipped = [rule for rule in rules.by_stage[at] if rule.needs == "zip"]
+    findings = [finding for rule in zipped for finding in _findings(rule, subject)]
+    silent = tuple((rule.id, _UNREAD) for rule in rules.by_stage[at] if rule.needs != "zip")
+    return Report(profile_id, at, tuple(findings), silent, time.perf_counter() - started)
+
+
+def _profile(profile_id: str, stage: str | None) -> Profile:
+    if stage is not None and stage not in STAGES:
+        raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {', '.join(STAGES)}.")
+    return profile(profile_id)
+
+
+def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding], list[tuple[str, str]]]:
+    """The findings of these profiles' rules, each rule asked once; and which rules need what is not there."""
+    has = {
+        "graph": True,
+        "payload": subject.payload is not None,
+        "bag": subject.files is not None,
+        "zip": subject.container is not None,
+    }
+    findings: list[Finding] = []
+    silent: list[tuple[str, str]] = []
+    for rule in dict.fromkeys(rule for each in profiles for rule in each.by_stage[subject.stage]):
+        if has[rule.needs]:
+            findings += _findings(rule, subject)
+        else:
+            silent.append((rule.id, _NEEDS[rule.needs]))
+    return findings, silent
+
+
+def _findings(rule: Rule, subject: Subject) -> list[Finding]:
+    hits = iter(rule.find(subject))
+    found = [_finding(rule, hit) for hit in islice(hits, _MOST)]
+    if len(found) == _MOST and (more := sum(1 for _ in hits)):
         message = f"The same at {more} more places."
-        findings.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy))
-    return findings
+        found.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy))
+    return found
 
 
 def _finding(rule: Rule, hit: Hit) -> Finding:
@@ -164,25 +209,11 @@ def _payload(files: Mapping[str, bytes] | None) -> Mapping[str, bytes] | None:
 
 
 def load_for_check(path: Path | str) -> tuple[bytes, dict[str, bytes] | None]:
-    """The metadata document at `path` and, where they are there, all files: of a bag's ZIP, a bag's folder, a crate's
-    folder, or a metadata file alone (None). Raises Refused for a hostile archive, Unreadable for what is no crate.
+    """The metadata document at `path` and, where they are there, all files. Raises what `opened` raises, and Refused
+    for a ZIP that is not taken as it is packed.
     """
-    where = Path(path)
-    try:
-        if where.is_dir():
-            files = archive.read_folder(where).files
-        else:
-            data = where.read_bytes()
-            if data[:2] != b"PK":
-                return data, None
-            files = archive.unpack(data).files
-    except OSError as error:
-        raise Unreadable("file-unreadable", f"{where} cannot be read: {error.strerror}.") from error
-    for name in (METADATA, "data/" + METADATA):
-        if name in files:
-            return files[name], files
-    raise Unreadable(
-        "no-crate",
-        f"{where} holds no {METADATA}.",
-        remedy="Give a bag (ZIP or folder), a crate's folder, or its metadata file.",
-    )
+    found = opened(Path(path))
+    if found.metadata is None:
+        first = (found.problems or ())[0]
+        raise Refused(first.code, first.sentence, rule=first.rule, remedy=first.remedy)
+    return found.metadata, found.files

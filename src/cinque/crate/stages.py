@@ -49,7 +49,10 @@ def state(action: Node) -> str:
 
 
 def phases(index: Index) -> Phases:
-    """The actions of the crate by phase. The run is a CreateAction that the root mentions (R29), else any."""
+    """The actions of the crate by phase. The run is a CreateAction that the root mentions (R29) and that has the
+    requested workflow as its instrument (R31): others say what else was made (R82). Without such a one it is any that
+    the root mentions, else any.
+    """
     root = index.root
     order = {name: place for place, name in enumerate(root.ids("mentions"))} if root is not None else {}
     last = len(order)
@@ -61,12 +64,14 @@ def phases(index: Index) -> Phases:
 
     runs = of("CreateAction")
     mentioned = tuple(node for node in runs if node.id in order)
+    workflow = set(root.ids("mainEntity")) if root is not None else set()
+    requested = tuple(node for node in mentioned if not workflow.isdisjoint(node.ids("instrument")))
     return Phases(
         check=of("AssessAction", CHECK),
         validation=of("AssessAction", VALIDATION),
         retrieval=of("DownloadAction"),
         sign_off=of("AssessAction", SIGN_OFF),
-        run=mentioned or runs,
+        run=requested or mentioned or runs,
         disclosure=of("AssessAction", DISCLOSURE),
         publishing=of("UpdateAction", CHECKSUMS),
         receiving=of("ReceiveAction"),

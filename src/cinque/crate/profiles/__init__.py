@@ -24,13 +24,16 @@ from cinque.errors import NotFound
 
 Level = Literal["must", "should", "may"]
 LEVELS: tuple[Level, ...] = ("must", "should", "may")
-_HEADER = {"id", "level", "stages", "needs", "message", "remedy", "property", "check", "unexported", "rationale"}
+_HEADER = {
+    "id", "level", "source", "stages", "needs", "message", "remedy", "property", "check", "unexported", "rationale",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a check may look at. `files`: the bag's files by name, None when only the metadata is there; `payload`: the
-    files beside the metadata, None likewise; `problems`: what reading the bag found.
+    files beside the metadata, None likewise; `problems`: what reading the bag found; `container`: what reading the ZIP
+    found, None where there was none; `nested`: the crates inside the payload, by their folder.
     """
 
     index: Index
@@ -39,11 +42,13 @@ class Subject:
     files: Mapping[str, bytes] | None = None
     payload: Mapping[str, bytes] | None = None
     problems: tuple[Problem, ...] = ()
+    container: tuple[Problem, ...] | None = None
+    nested: Mapping[str, Index] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `id`: requirement, and after a slash which part of it; `needs`: "graph", "payload" or "bag"."""
+    """One rule. `id`: requirement, and after a slash which part of it; `needs`: "graph", "payload", "bag" or "zip"."""
 
     id: str
     requirement: str  # its number, such as R36
@@ -59,18 +64,32 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile's identity and all its rules, those it builds on first."""
+    """A profile's identity and all its rules, those it builds on first. `unruled`: requirements of its own that no rule
+    tests, each with the reason.
+    """
 
     id: str
     name: str
     extends: tuple[str, ...]
     rules: tuple[Rule, ...]
     by_stage: Mapping[str, tuple[Rule, ...]] = field(compare=False)
+    unruled: Mapping[str, str] = field(compare=False, default_factory=dict)
 
 
 FIVE_SAFES = "https://w3id.org/5s-crate/0.4"
-_FOLDERS = {FIVE_SAFES: "five_safes_0_4", "https://w3id.org/ro/crate/1.2": "ro_crate"}
+RO_CRATE = "https://w3id.org/ro/crate/1.2"
+WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+CLAIMED = {  # profiles that are applied wherever a crate says that it conforms to them
+    WORKFLOW_CRATE: "workflow_ro_crate",
+    "https://w3id.org/ro/wfrun/process/0.5": "process_run_crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "workflow_run_crate",
+    "https://w3id.org/ro/wfrun/provenance/0.5": "provenance_run_crate",
+}
+FAMILIES = ("https://w3id.org/ro/wfrun/", "https://w3id.org/workflowhub/workflow-ro-crate/")
+_FOLDERS = {FIVE_SAFES: "five_safes_0_4", RO_CRATE: "ro_crate", **CLAIMED}
 INSTALLED = tuple(_FOLDERS)
+# one set of rules: what a version of RO-Crate demands of its own looks at the version that the crate declares
+_FOLDERS |= {"https://w3id.org/ro/crate/1.1": "ro_crate", "https://w3id.org/ro/crate/1.3": "ro_crate"}
 
 
 @cache
@@ -78,9 +97,10 @@ def profile(identifier: str = FIVE_SAFES) -> Profile:
     """The profile of this IRI, compiled once. Raises NotFound for one that is not installed."""
     head, found = read(folder(identifier).name)
     inherited = [rule for other in head.get("extends", ()) for rule in profile(other).rules]
-    rules = (*inherited, *found)
+    rules = tuple(dict.fromkeys((*inherited, *found)))
     by_stage = {stage: tuple(rule for rule in rules if stage in rule.stages) for stage in STAGES}
-    return Profile(identifier, head["name"], tuple(head.get("extends", ())), rules, by_stage)
+    unruled = {entry["requirement"]: entry["reason"] for entry in head.get("unruled", ())}
+    return Profile(identifier, head["name"], tuple(head.get("extends", ())), rules, by_stage, unruled)
 
 
 def folder(identifier: str) -> Traversable:

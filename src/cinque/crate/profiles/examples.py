@@ -113,12 +113,18 @@ class Mutant:
 
 
 def a_bag(metadata: Mapping[str, Any]) -> dict[str, bytes]:
-    """A sound bag around a metadata document: every file that it describes by a path, with a line of text in it."""
+    """A sound bag around a metadata document: every file that it describes by a path, with a line of text in it. A
+    folder that it describes, and no file of, holds one.
+    """
     payload = {METADATA: json.dumps(metadata, ensure_ascii=False).encode()}
     for entity in metadata["@graph"]:
         kinds = entity.get("@type", ())
         if "File" in ([kinds] if isinstance(kinds, str) else kinds) and is_local_path(entity["@id"]):
             payload.setdefault(payload_path(entity["@id"]), b"1\n")
+    for entity in metadata["@graph"]:
+        path = payload_path(entity["@id"])
+        if path.endswith("/") and is_local_path(entity["@id"]) and not any(name.startswith(path) for name in payload):
+            payload[path + "README.md"] = b"1\n"
     return bag.seal(payload, {}, [("External-Identifier", IDENTIFIER)])
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from cinque.crate.bag import parse_bag_info
-from cinque.crate.index import Node, is_absolute, is_local_path, payload_path
+from cinque.crate.index import Index, Node, is_absolute, is_local_path, payload_path
 from cinque.crate.profiles import Subject
 from cinque.crate.profiles.five_safes_0_4.order import (
     disclosure_too_early,
@@ -16,24 +16,51 @@ from cinque.crate.profiles.five_safes_0_4.order import (
     sign_off_too_early,
     validation_too_early,
 )
-from cinque.crate.profiles.five_safes_0_4.secrets import secret, secret_in_payload
+from cinque.crate.profiles.five_safes_0_4.secrets import secret, secret_in_payload, secret_in_tags
 from cinque.crate.profiles.vocabulary import Hit
 from cinque.crate.stages import state
 from cinque.errors import Refused
 
 __all__ = [
     "disclosure_too_early", "published_before", "published_too_early", "run_too_early", "secret",
-    "secret_in_payload", "sign_off_too_early", "validation_too_early",
+    "secret_in_payload", "secret_in_tags", "sign_off_too_early", "validation_too_early",
 ]  # fmt: skip
 
 Check = Callable[[Subject], Iterator[Hit]]
+WORKFLOW_LANGUAGE = "https://w3id.org/workflowhub/workflow-ro-crate#"
+
+# ------------------------------------------------------------------------------------------ the container (R1, R15-R16)
+
+
+def zip_without_bag(subject: Subject) -> Iterator[Hit]:
+    if any(problem.code == "archive-no-bag" for problem in subject.container or ()):
+        yield Hit("")
+
+
+def zip_top(subject: Subject) -> Iterator[Hit]:
+    for problem in subject.container or ():
+        if problem.rule == "R15":
+            yield Hit("", problem.sentence)
+
+
+def zip_features(subject: Subject) -> Iterator[Hit]:
+    for problem in subject.container or ():
+        if problem.rule == "R16" and problem.level != "note":
+            yield Hit("", problem.sentence)
+
+
+def zip_packed_again(subject: Subject) -> Iterator[Hit]:
+    for problem in subject.container or ():
+        if problem.code == "archive-repacked":
+            yield Hit("", problem.sentence)
+
 
 # ------------------------------------------------------------------------------------------------ the bag (R3-R14)
 
 _NAMED = {
     "bag-no-manifest", "bag-no-tag-manifest", "bag-algorithm", "bag-tag-manifest-listed", "bag-no-declaration",
     "bag-declaration", "bag-version", "bag-encoding", "bag-version-spelling", "bag-fetch", "bag-no-info",
-    "bag-no-identifier", "bag-identifiers", "bag-identifier-form",
+    "bag-no-identifier", "bag-identifiers", "bag-identifier-form", "bag-manifest-form",
 }  # fmt: skip
 
 
@@ -63,6 +90,7 @@ bag_spelling = _bag("bag-version-spelling")
 bag_fetch = _bag("bag-fetch")
 bag_no_identifier = _bag("bag-no-info", "bag-no-identifier", "bag-identifiers")
 bag_identifier_form = _bag("bag-identifier-form")
+bag_form = _bag("bag-manifest-form")
 bag_tags = _other_problems(tags=True)
 bag_payload = _other_problems(tags=False)
 
@@ -191,6 +219,39 @@ def no_run(subject: Subject) -> Iterator[Hit]:
     root = subject.index.root
     if root is not None and not subject.index.linked(root, "mentions", "CreateAction") and not _withheld(subject):
         yield Hit(root.id)
+
+
+def _workflow_inside(subject: Subject) -> tuple[str, Index] | None:
+    """The requested Workflow RO-Crate, where it lies in the payload: its folder and its graph."""
+    for node in _workflows(subject):
+        path = payload_path(node.id).rstrip("/") + "/"
+        if is_local_path(node.id) and path in subject.nested:
+            return path, subject.nested[path]
+    return None
+
+
+_RUNNABLE = {WORKFLOW_LANGUAGE + "cwl", WORKFLOW_LANGUAGE + "nextflow"}
+
+
+def workflow_language(subject: Subject) -> Iterator[Hit]:
+    """R26: declared inside the Workflow RO-Crate. That one is declared at all is the Workflow RO-Crate's own rule."""
+    inside = _workflow_inside(subject)
+    for workflow in inside[1].linked(inside[1].root, "mainEntity") if inside is not None else ():
+        languages = workflow.texts("programmingLanguage")
+        if languages and _RUNNABLE.isdisjoint(languages):
+            yield Hit((inside[0] if inside else "") + workflow.id, languages[0])
+
+
+def parameter_unknown(subject: Subject) -> Iterator[Hit]:
+    """R45: by name, where the workflow in the payload describes its inputs."""
+    inside = _workflow_inside(subject)
+    workflows = inside[1].linked(inside[1].root, "mainEntity") if inside is not None else []
+    known = {p.text("name") for w in workflows if inside is not None for p in inside[1].linked(w, "input")}
+    inputs = (given for run in subject.phases.run for given in subject.index.linked(run, "object"))
+    wanted = (p for given in inputs for p in subject.index.linked(given, "exampleOfWork", "FormalParameter"))
+    for parameter in dict.fromkeys(wanted) if known else ():
+        if parameter.text("name") not in known:
+            yield Hit(parameter.id, parameter.text("name"))
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -337,3 +398,13 @@ def https_term(subject: Subject) -> Iterator[Hit]:
             for name in node.texts(key) if key in node.data else ():
                 if name.startswith("https://schema.org/"):
                     yield Hit(node.id, name, key)
+
+
+_PERMALINK = re.compile(r"http://w3id\.org/(?:5s-crate/|shp#|ro/(?:crate|wfrun|terms)\b|workflowhub/)")
+
+
+def http_permalink(subject: Subject) -> Iterator[Hit]:
+    """The profile's own names (R21, R56, R18, R25): one letter less, and it is another name."""
+    for node, key, identifier in _identifiers(subject):
+        if _PERMALINK.match(identifier):
+            yield Hit(node, identifier, key)

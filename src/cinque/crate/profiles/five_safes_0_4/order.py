@@ -30,21 +30,24 @@ def _completed(actions: tuple[Node, ...]) -> list[Node]:
     return [action for action in actions if state(action) == "Completed"]
 
 
-def _earlier(later: Iterable[Node], before: tuple[Node, ...]) -> Iterator[Hit]:
-    """Those of `later` that ended before the first completed action of `before` did."""
+def _earlier(later: Iterable[Node], before: tuple[Node, ...], what: str) -> Iterator[Hit]:
+    """Those of `later` that were completed before the first completed action of `before` was, or in spite of it."""
     ends = _moments(_completed(before), "endTime")
-    for action in later if ends else ():
+    failed = bool(before) and state(before[-1]) == "Failed"
+    for action in later:
         end = moment(action, "endTime")
-        if end is not None and end < min(ends):
-            yield Hit(action.id)
+        if failed and state(action) == "Completed":
+            yield Hit(action.id, f"although {what} failed")
+        elif ends and end is not None and end < min(ends):
+            yield Hit(action.id, f"before {what}, which comes first")
 
 
 def validation_too_early(subject: Subject) -> Iterator[Hit]:
-    yield from _earlier(subject.phases.validation, subject.phases.check)
+    yield from _earlier(subject.phases.validation, subject.phases.check, "the check of the manifests")
 
 
 def sign_off_too_early(subject: Subject) -> Iterator[Hit]:
-    yield from _earlier(subject.phases.sign_off, subject.phases.validation)
+    yield from _earlier(subject.phases.sign_off, subject.phases.validation, "the validation")
 
 
 def run_too_early(subject: Subject) -> Iterator[Hit]:

@@ -30,11 +30,24 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("an API key", ("sk-",), re.compile(r"\bsk-(?:[a-z]+-)*[A-Za-z0-9_]{32}")),
     ("a JSON web token", ("eyJ",), re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8}")),
     ("a bearer token", ("earer ",), re.compile(r"\b[Bb]earer [A-Za-z0-9._~+/-]{20}")),
+    ("an npm token", ("npm_",), re.compile(r"\bnpm_[A-Za-z0-9]{36}")),
+    ("a PyPI token", ("pypi-AgE",), re.compile(r"\bpypi-AgE[A-Za-z0-9_-]{40}")),
+    ("a storage account's key", ("AccountKey=",), re.compile(r"\bAccountKey=[A-Za-z0-9+/]{40}")),
     ("an address with a password", ("://",), re.compile(r"://[^\s/?#:@]{1,64}:[^\s/?#@]{1,128}@")),
     (
         "a password",
         ("assw", "ASSW", "wd=", "WD="),
         re.compile(r"\b(?:password|passwd|pwd)\s*=\s*[^\s;,&*<${]{4}", re.IGNORECASE),
+    ),
+    (
+        "a password or token",  # as a value in JSON, or in a line of YAML
+        ("assw", "ASSW", "ecret", "ECRET", "oken", "OKEN", "_key", "_KEY"),
+        re.compile(
+            r"\"(?:[a-z]+[_-])?(?:password|passwd|secret|token|api_key|access_key|secret_key)\"\s*:\s*\"[^\"*<${\s]{6,}\""
+            r"|^[ \t]*(?:[a-z]+[_-])?(?:password|passwd|secret|token|api_key|access_key|secret_key):[ \t]+"
+            r"[\"']?[^\s\"'*<${#|>]{6,}[\"']?[ \t]*$",
+            re.IGNORECASE | re.MULTILINE,
+        ),
     ),
 )
 _NAMES = re.compile(
@@ -94,7 +107,21 @@ def _texts(values: Iterable[Any]) -> list[str]:
 def secret_in_payload(subject: Subject) -> Iterator[Hit]:
     """Payload files that are text; the metadata has its own rule."""
     for path, content in (subject.payload or {}).items():
-        if path == "ro-crate-metadata.json" or b"\0" in content[:1024]:
-            continue
-        if what := likely(content[:_TEXT_LIMIT].decode("utf-8", "replace")):
+        if path != "ro-crate-metadata.json" and (what := likely(_text(content))):
             yield Hit(path, what)
+
+
+def secret_in_tags(subject: Subject) -> Iterator[Hit]:
+    """The bag's other files. Manifests and envelopes are digests and signatures, whose letters are chance."""
+    for path, content in (subject.files or {}).items():
+        machine = "manifest-" in path or path.endswith(".dsse.json") or path.startswith("data/")
+        if not machine and (what := likely(_text(content))):
+            yield Hit(path, what)
+
+
+def _text(content: bytes) -> str:
+    """The beginning of a file as text, "" for what is none."""
+    beginning = content[:_TEXT_LIMIT]
+    if beginning[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return beginning.decode("utf-16", "replace")
+    return "" if b"\0" in beginning[:1024] else beginning.decode("utf-8", "replace")

@@ -10,7 +10,15 @@ from cinque.crate.index import Index, is_local_path, payload_path
 from cinque.crate.profiles import Subject
 from cinque.crate.profiles.vocabulary import Hit
 
-_CONTEXT = re.compile(r"https?://w3id\.org/ro/crate/1\.\d+(-DRAFT)?/context")
+_CONTEXT = re.compile(r"https?://w3id\.org/ro/crate/(1\.\d{1,3})(?:-DRAFT)?/context")
+_VERSION = re.compile(r"https?://w3id\.org/ro/crate/(1\.\d{1,3})(?:-DRAFT)?")
+# properties whose values are entities, never plain text: not `license`, which may be a text
+REFERENCES = frozenset((
+    "about", "affiliation", "agent", "author", "conformsTo", "creator", "distribution", "exampleOfWork", "funder",
+    "funding", "grantee", "hasDigitalDocumentPermission", "hasPart", "input", "instrument", "isBasedOn", "mainEntity",
+    "member", "memberOf", "mentions", "object", "output", "parentOrganization", "programmingLanguage", "provider",
+    "publisher", "result", "sourceOrganization", "step", "workExample",
+))  # fmt: skip
 _FAULTS = {
     "object": "the document is not a JSON object",
     "graph": "`@graph` is missing or not a list",
@@ -43,11 +51,33 @@ def _nests(value: Any) -> bool:
     return False
 
 
+def version(index: Index) -> str:
+    """The version of RO-Crate that the descriptor declares, such as "1.2"; "" for none or one that is none."""
+    declared = index.descriptor.texts("conformsTo") if index.descriptor is not None else []
+    return next((match[1] for name in declared if (match := _VERSION.fullmatch(name))), "")
+
+
+def _contexts(index: Index) -> list[str]:
+    """The versions of RO-Crate whose contexts are named."""
+    found = index.context if type(index.context) is list else [index.context]
+    return [match[1] for item in found if type(item) is str and (match := _CONTEXT.fullmatch(item))]
+
+
 def context(subject: Subject) -> Iterator[Hit]:
-    """RO-Crate's context, alone or in a list."""
-    found = subject.index.context
-    if not any(type(item) is str and _CONTEXT.fullmatch(item) for item in (found if type(found) is list else (found,))):
+    """RO-Crate's context, alone or in a list; 1.1 allows to spell it out."""
+    if version(subject.index) != "1.1" and not _contexts(subject.index):
         yield Hit("")
+
+
+def context_1_1(subject: Subject) -> Iterator[Hit]:
+    if version(subject.index) == "1.1" and not _contexts(subject.index):
+        yield Hit("")
+
+
+def context_of_another(subject: Subject) -> Iterator[Hit]:
+    declared, named = version(subject.index), _contexts(subject.index)
+    if declared not in ("", "1.0", "1.1") and named and declared not in named:
+        yield Hit("", f"RO-Crate {declared} and uses the context of {named[0]}")
 
 
 def untyped(subject: Subject) -> Iterator[Hit]:
@@ -125,3 +155,67 @@ def file_missing(subject: Subject) -> Iterator[Hit]:
     for node in subject.index.by_type.get("File", ()):
         if is_local_path(node.id) and payload_path(node.id) not in payload:
             yield Hit(node.id)
+
+
+def folder_missing(subject: Subject) -> Iterator[Hit]:
+    """A ZIP of files alone knows no empty folder, so an empty one is as good as none."""
+    index, folders = subject.index, set[str]()
+    for path in subject.payload or ():
+        while (path := path.rpartition("/")[0]) and path not in folders:
+            folders.add(path)
+    for node in index.by_type.get("Dataset", ()):
+        if node is not index.root and is_local_path(node.id) and payload_path(node.id).rstrip("/") not in folders:
+            yield Hit(node.id)
+
+
+def other_scheme(subject: Subject) -> Iterator[Hit]:
+    """D3: `http` refers to nothing where `https` is described."""
+    known = subject.index.by_id
+    for node, key, _, target in subject.index.references():
+        if target not in known and (other := swapped(target)) and other in known:
+            yield Hit(node.id, target, key)
+
+
+def swapped(identifier: str) -> str:
+    """The same address under the other of http and https, "" for what is neither."""
+    if identifier.startswith("https://"):
+        return "http" + identifier[5:]
+    return "https" + identifier[4:] if identifier.startswith("http://") else ""
+
+
+def reference_as_text(subject: Subject) -> Iterator[Hit]:
+    known = subject.index.by_id
+    for node in subject.index.nodes:
+        for key, value in node.data.items():
+            if key in REFERENCES:
+                for item in value if type(value) is list else (value,):
+                    if type(item) is str and item in known:
+                        yield Hit(node.id, item, key)
+
+
+def descriptor_id(subject: Subject) -> Iterator[Hit]:
+    descriptor = subject.index.descriptor
+    if descriptor is not None and descriptor.id != "ro-crate-metadata.json":
+        yield Hit(descriptor.id, descriptor.id)
+
+
+def workflow_types(subject: Subject) -> Iterator[Hit]:
+    """A workflow described inside another file is context, no file (Provenance Run Crate: subworkflows)."""
+    for node in subject.index.by_type.get("ComputationalWorkflow", ()):
+        wanted = ("SoftwareSourceCode",) if "#" in node.id else ("File", "SoftwareSourceCode")
+        if missing := [name for name in wanted if not node.is_a(name)]:
+            yield Hit(node.id, " and ".join(f"a `{name}`" for name in missing))
+
+
+def part_without_path(subject: Subject) -> Iterator[Hit]:
+    if version(subject.index) == "1.1":
+        for name in subject.index.parts():
+            node = subject.index.by_id.get(name)
+            if name.startswith(("#", "_:")) and node is not None and node.is_a("File", "Dataset"):
+                yield Hit(name)
+
+
+def preview_without_metadata(subject: Subject) -> Iterator[Hit]:
+    preview = (subject.payload or {}).get("ro-crate-preview.html")
+    if preview is not None and version(subject.index) == "1.1" and b"application/ld+json" not in preview:
+        yield Hit("ro-crate-preview.html")
