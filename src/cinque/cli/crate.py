@@ -13,6 +13,7 @@ from cinque.errors import CinqueError
 if TYPE_CHECKING:
     from cinque.crate.cards import Members
     from cinque.crate.check import Report
+    from cinque.crate.mend import Mended
     from cinque.crate.verify import Verification
 
 app = typer.Typer(no_args_is_help=True, help="A crate on disk: does it conform, and what is in it?")
@@ -74,6 +75,58 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
     if report.not_examined:
         needs = ", ".join(sorted({needs for _, needs in report.not_examined}))
         say(f"{len(report.not_examined)} rules were not examined, for they need {needs}.", style="dim")
+
+
+@app.command("mend")
+def mended(
+    ctx: typer.Context,
+    path: Crate,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="OUT", help="A new .zip, .json (the metadata alone) or folder.")
+    ],
+    json: Json = False,
+) -> None:
+    """Write a mended, unsigned derivative that names its original: 0 it conforms, 1 a rule is still broken, 2 it cannot
+    be read or mended. Mends what has one right answer, and says what it changed and what it could not mend.
+    """
+    from cinque.crate.mend import mend, write
+    from cinque.lib.clock import system_clock
+
+    try:
+        found = mend(path, now=system_clock())
+        if found.changes:
+            write(found, out, path)
+    except CinqueError as error:
+        refuse(ctx, error)
+        raise typer.Exit(UNUSABLE) from None
+    if json:
+        emit(
+            {
+                "original": f"sha512:{found.original}",
+                "written": str(out) if found.changes else None,
+                "changes": [change.to_dict() for change in found.changes],
+                "conforms": found.report.conforms,
+                "left": [finding.to_dict() for finding in found.report.findings],
+            }
+        )
+    else:
+        _print_changes(path, out, found)
+    raise typer.Exit(0 if found.report.conforms else NO)
+
+
+def _print_changes(path: Path, out: Path, found: Mended) -> None:
+    from cinque.cli.terminal import harmless
+
+    for change in found.changes:
+        where = " ".join(part for part in (change.entity, change.property) if part)
+        line(harmless(f"{where + ': ' if where else ''}{change.sentence} [{change.rule}]"))
+    if found.changes:
+        line(f"{len(found.changes)} changes. {out} is unsigned and names its original.", style="bold")
+    else:
+        line(f"Nothing to mend: nothing is written. Use {path} as it is.", style="bold")
+    if found.report.findings:
+        say("What is left has no one right answer:", style="dim")
+        _print_report(out if found.changes else path, found.report, "may")
 
 
 @app.command("show")
