@@ -180,3 +180,44 @@ def test_a_list_inside_the_crate_is_not_believed(tmp_path: Path) -> None:
     found = cinque("verify", folder, "--json")
     assert found.exit_code == 1  # a file was added
     assert document(found)["trust"] is None
+
+
+# ------------------------------------------------------------------------------------------------------------- mend
+def test_a_crate_is_mended_and_every_change_is_said(tmp_path: Path) -> None:
+    metadata = _metadata().replace(b'"license"', b'"licence"')
+    path = _put(tmp_path, metadata, "ro-crate-metadata.json")
+    assert cinque("crate", "check", path).exit_code == 1
+    found = cinque("crate", "mend", path, "-o", tmp_path / "out.json", "--json")
+    assert found.exit_code == 0, found.stderr
+    said = document(found)
+    assert said["conforms"]
+    assert [change["change"] for change in said["changes"]] == ["`licence` is now `license`."]
+    assert cinque("crate", "check", tmp_path / "out.json", "--level", "may").exit_code == 0
+    again = cinque("crate", "mend", tmp_path / "out.json", "-o", tmp_path / "again.json")
+    assert again.exit_code == 0
+    assert "Nothing to mend" in again.stdout
+    assert not (tmp_path / "again.json").exists()
+
+
+def test_what_cannot_be_mended_is_said_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    path = _put(tmp_path, _metadata(name=None).replace(b'"license"', b'"licence"'), "ro-crate-metadata.json")
+    found = cinque("crate", "mend", path, "-o", tmp_path / "out.json")
+    assert found.exit_code == 1
+    assert "RC-name" in found.stdout
+    for out in (path, tmp_path / "out.json"):
+        assert cinque("crate", "mend", path, "-o", out).exit_code == 2
+    for content in (b"{}", b"no json", b"PK nothing"):
+        refused = cinque("crate", "mend", _put(tmp_path, content), "-o", tmp_path / "never.zip")
+        assert refused.exit_code == 2
+        assert refused.stderr.strip()
+    assert not (tmp_path / "never.zip").exists()
+
+
+def test_a_zip_that_is_packed_wrong_is_a_finding_and_no_crash(tmp_path: Path) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in unpack(a_release()).files.items():
+            archive.writestr(name, content)
+    report = cinque("crate", "check", _put(tmp_path, made.getvalue()), "--json")
+    assert report.exit_code == 1
+    assert {one["rule"] for one in document(report)["findings"]} == {"R15"}

@@ -21,7 +21,6 @@ from cinque.crate.profiles import CLAIMED, FIVE_SAFES, profile
 from cinque.crate.profiles.ro_crate.checks import REFERENCES, swapped
 from cinque.crate.stages import STATES, STATUSES, phases, state
 
-
 _ROUNDS = 8  # two are enough for what people write; a graph that never settles ends here
 
 
@@ -108,6 +107,7 @@ def mend_graph(draft: Draft) -> None:
 
 # ------------------------------------------------------------------------------------------------ keys and names
 
+_KEY_RULES = {"@type": "RC-type", "@id": "RC-graph", "license": "RC-license"}
 _ALIASES = {"type": "@type", "id": "@id", "licence": "license"}
 _KEYS = {
     key.lower(): key
@@ -127,9 +127,7 @@ def _keys(draft: Draft) -> None:
                 pairs = [(right if name == key else name, value) for name, value in entity.items()]
                 entity.clear()
                 entity.update(pairs)
-                draft.say(
-                    entity.get("@id"), right, f"`{key}` is now `{right}`.", "RC-type" if right[0] == "@" else "R17"
-                )
+                draft.say(entity.get("@id"), right, f"`{key}` is now `{right}`.", _KEY_RULES.get(right, "RC-context"))
 
 
 _PERMALINK = re.compile(r"http://(?=w3id\.org/(?:5s-crate/|shp#|ro/(?:crate|wfrun|terms)\b|workflowhub/))")
