@@ -109,7 +109,18 @@ def _types(value: Any) -> tuple[str, ...]:
 class Index:
     """The entities of one crate by id, type and place. Built in one pass; inverse references on first use."""
 
-    __slots__ = ("_inverse", "_parts", "by_id", "by_type", "context", "descriptor", "faults", "nodes", "root")
+    __slots__ = (
+        "_dangling",
+        "_inverse",
+        "_parts",
+        "by_id",
+        "by_type",
+        "context",
+        "descriptor",
+        "faults",
+        "nodes",
+        "root",
+    )
 
     def __init__(self, metadata: Any) -> None:
         self.faults: list[tuple[str, str]] = []  # what is not a flat graph: (which fault, where)
@@ -118,6 +129,7 @@ class Index:
         self.by_type: dict[str, list[Node]] = {}
         self._inverse: dict[str, dict[str, list[Node]]] | None = None
         self._parts: dict[str, None] | None = None
+        self._dangling: list[tuple[Node, str, str]] | None = None
         self.context: Any = None
         graph: Any = ()
         if type(metadata) is dict:
@@ -214,6 +226,13 @@ class Index:
                         if target in self.by_id:
                             waiting.append(self.by_id[target])
         return self._parts
+
+    def dangling(self) -> list[tuple[Node, str, str]]:
+        """The references to what the graph does not describe: (entity, property, id referred to)."""
+        if self._dangling is None:
+            known = self.by_id
+            self._dangling = [(node, key, to) for node, key, _, to in self.references() if to not in known]
+        return self._dangling
 
     def references(self) -> Iterator[tuple[Node, str, Any, str]]:
         """Every reference of the graph: (entity, property, value, id referred to)."""

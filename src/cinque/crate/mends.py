@@ -19,6 +19,7 @@ from cinque.crate.graph import SHA512_TERM
 from cinque.crate.index import DESCRIPTOR, Index, is_local_path, payload_path, reference
 from cinque.crate.profiles import CLAIMED, FIVE_SAFES, profile
 from cinque.crate.profiles.ro_crate.checks import REFERENCES, swapped
+from cinque.crate.profiles.ro_crate.checks import version as declared_version
 from cinque.crate.stages import STATES, STATUSES, phases, state
 
 _ROUNDS = 8  # two are enough for what people write; a graph that never settles ends here
@@ -127,7 +128,7 @@ def _keys(draft: Draft) -> None:
                 pairs = [(right if name == key else name, value) for name, value in entity.items()]
                 entity.clear()
                 entity.update(pairs)
-                draft.say(entity.get("@id"), right, f"`{key}` is now `{right}`.", _KEY_RULES.get(right, "RC-context"))
+                draft.say(entity.get("@id"), right, f"`{key}` is now `{right}`.", _KEY_RULES.get(right, "RC-term"))
 
 
 _PERMALINK = re.compile(r"http://(?=w3id\.org/(?:5s-crate/|shp#|ro/(?:crate|wfrun|terms)\b|workflowhub/))")
@@ -270,11 +271,14 @@ def _types(draft: Draft) -> None:
 
 def _known_things(draft: Draft) -> None:
     """Terms that everybody calls by these names, and the profiles that the root declares (RC12-profile)."""
+    index = draft.index
+    kinds = (
+        "CreativeWork" if declared_version(index) == "1.1" else ["CreativeWork", "Profile"]
+    )  # 1.1 knows no `Profile`
     things: dict[str, dict[str, Any]] = {SHA512_TERM: {"@id": SHA512_TERM, "@type": "DefinedTerm", "name": "SHA-512"}}
     for name in (FIVE_SAFES, *CLAIMED):
         title, _, version = profile(name).name.rpartition(" ")
-        things[name] = {"@id": name, "@type": ["CreativeWork", "Profile"], "name": title, "version": version}
-    index = draft.index
+        things[name] = {"@id": name, "@type": kinds, "name": title, "version": version}
     named = {target for _, key, _, target in index.references() if key == "instrument"}
     named |= set(index.root.ids("conformsTo")) if index.root is not None else set()
     for target, thing in things.items():

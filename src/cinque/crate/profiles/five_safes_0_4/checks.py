@@ -159,8 +159,8 @@ def _identifiers(subject: Subject) -> Iterator[tuple[str, str, str]]:
     for identifier in known:
         yield identifier, "@id", identifier
     seen: set[str] = set()
-    for node, key, _, target in subject.index.references():
-        if target not in known and target not in seen:
+    for node, key, target in subject.index.dangling():
+        if target not in seen:
             seen.add(target)
             yield node.id, key, target
 

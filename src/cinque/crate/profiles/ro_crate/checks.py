@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
+from cinque.crate import contexts
 from cinque.crate.index import Index, is_local_path, payload_path
 from cinque.crate.profiles import Subject
 from cinque.crate.profiles.vocabulary import Hit
@@ -80,6 +82,48 @@ def context_of_another(subject: Subject) -> Iterator[Hit]:
         yield Hit("", f"RO-Crate {declared} and uses the context of {named[0]}")
 
 
+def unknown_property(subject: Subject) -> Iterator[Hit]:
+    """Each key once, where it first stands; not what another rule says (D1, D2)."""
+    if not (known := _terms(subject.index)):
+        return
+    used: set[str] = set()
+    for node in subject.index.nodes:
+        used.update(node.data)
+    for key in sorted(used - known - {"type", "licence"}):
+        if key[:1] != "@" and ":" not in key:
+            first = next(node for node in subject.index.nodes if key in node.data)
+            yield Hit(first.id, f"`{key}`", key)
+
+
+def unknown_type(subject: Subject) -> Iterator[Hit]:
+    known = _terms(subject.index)
+    for kind, nodes in subject.index.by_type.items() if known else ():
+        if kind not in known:
+            written = [str(each) for key in ("@type", "type") for each in nodes[0].values(key)]
+            if kind in written:  # an IRI's last part is no term
+                yield Hit(nodes[0].id, f"`{kind}`")
+
+
+def _terms(index: Index) -> frozenset[str]:
+    """Every term of the crate's contexts; none where one of them is not here: it may define anything."""
+    found: frozenset[str] = frozenset()
+    for part in index.context if type(index.context) is list else [index.context]:
+        if type(part) is dict and "@vocab" not in part and "@import" not in part:
+            found |= part.keys()
+        elif type(part) is str and (terms := _carried(part)):
+            found = found | terms if found else terms
+        else:
+            return frozenset()
+    return found
+
+
+@lru_cache(16)
+def _carried(url: str) -> frozenset[str]:
+    """The terms of a context that Cinque carries, none for another. The draft of 1.2 had those of 1.2."""
+    url = url.replace("/1.2-DRAFT/", "/1.2/")
+    return frozenset(contexts.terms(url)) if url in contexts.known() else frozenset()
+
+
 def untyped(subject: Subject) -> Iterator[Hit]:
     for node in subject.index.nodes:
         if not node.types:
@@ -126,14 +170,12 @@ def local_name_undescribed(subject: Subject) -> Iterator[Hit]:
 
 
 def _undescribed(index: Index, *, paths: bool) -> Iterator[Hit]:
-    known = index.by_id
-    for node, key, _, target in index.references():
-        if target not in known:
-            if is_local_path(target):
-                if paths:
-                    yield Hit(node.id, target, key)
-            elif not paths and target[:1] in ("#", "_"):
+    for node, key, target in index.dangling():
+        if is_local_path(target):
+            if paths:
                 yield Hit(node.id, target, key)
+        elif not paths and target[:1] in ("#", "_"):
+            yield Hit(node.id, target, key)
 
 
 def unlinked_file(subject: Subject) -> Iterator[Hit]:
@@ -171,8 +213,8 @@ def folder_missing(subject: Subject) -> Iterator[Hit]:
 def other_scheme(subject: Subject) -> Iterator[Hit]:
     """D3: `http` refers to nothing where `https` is described."""
     known = subject.index.by_id
-    for node, key, _, target in subject.index.references():
-        if target not in known and (other := swapped(target)) and other in known:
+    for node, key, target in subject.index.dangling():
+        if (other := swapped(target)) and other in known:
             yield Hit(node.id, target, key)
 
 
