@@ -213,13 +213,18 @@ def secrets() -> list[str]:
         "Server=db;User=sa;Pass" + "word=hunter2;",
         "Authorization: Bearer " + "abcdefghijklmnopqrstuvwxyz",
         "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0In0" + ".dBjftJeZ4CVP",
+        "npm_" + "a1B2" * 9,
+        "pypi-AgE" + "IcHlwaS5vcmc" * 4,
+        "DefaultEndpointsProtocol=https;Account" + "Key=" + "a1B2" * 11,
+        '{"db_pass' + 'word": "hunter22"}',
+        "db_pass" + "word: hunter22",
     ]
 
 
-@pytest.mark.parametrize("secret", secrets(), ids=range(7))
+@pytest.mark.parametrize("secret", secrets(), ids=range(12))
 def test_a_secret_is_named_and_never_shown(secret: str) -> None:
     crate = examples.request()
-    put("./", description=f"Use {secret} to connect")(crate)
+    put("./", description=f"Connect with\n{secret}\nto it")(crate)
     files = {"data/ro-crate-metadata.json": b"{}", "data/notes.txt": b"connect by\n" + secret.encode()}
     report = check(crate, files=files)
     assert [f.property for f in caught(report, "R99")] == ["description"]
@@ -227,8 +232,31 @@ def test_a_secret_is_named_and_never_shown(secret: str) -> None:
     assert secret not in repr(report)
 
 
+def test_secrets_are_found_in_text_of_two_bytes_a_letter_and_in_tag_files_and_not_in_digests() -> None:
+    token = secrets()[2]
+    files = {
+        "data/ro-crate-metadata.json": b"{}",
+        "data/notes.txt": token.encode("utf-16"),
+        "bag-info.txt": f"Contact-Email: {token}".encode(),
+        "manifest-sha512.txt": token.encode(),
+        "data/picture.png": b"\0" + token.encode(),
+    }
+    report = check(examples.request(), files=files)
+    assert [f.entity for f in report.findings if f.rule == "R99"] == ["notes.txt", "bag-info.txt"]
+
+
 @pytest.mark.parametrize(
-    "plain", ["Passwords are set by the TRE.", "https://host:443/x", "a tokenised text", "urn:uuid:1234", "x://a:b c@d"]
+    "plain",
+    [
+        "Passwords are set by the TRE.",
+        "https://host:443/x",
+        "a tokenised text",
+        "urn:uuid:1234",
+        "x://a:b c@d",
+        '{"properties": {"password": {"type": "string"}}}',
+        '{"token": "string", "secret": "${SECRET}"}',
+        "password: required\ntoken: the one that your TRE gave you",
+    ],
 )
 def test_words_about_secrets_are_no_secrets(plain: str) -> None:
     crate = examples.request()

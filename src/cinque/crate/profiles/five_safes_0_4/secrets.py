@@ -14,6 +14,8 @@ from cinque.crate.index import Node
 from cinque.crate.profiles import Subject
 from cinque.crate.profiles.vocabulary import Hit
 
+_SAYS = "(?:password|passwd|secret|token|api_key|access_key|secret_key)"
+_NOT_A_KIND = r"(?!(?:string|text|required|optional|boolean|integer|number|secret|hidden|redacted)\b)"  # as schemas say
 # what it is, markers of which one must stand in the text, the pattern
 _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
     ("a private key", ("PRIVATE KEY-----",), re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")),
@@ -43,9 +45,8 @@ _FORMS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         "a password or token",  # as a value in JSON, or in a line of YAML
         ("assw", "ASSW", "ecret", "ECRET", "oken", "OKEN", "_key", "_KEY"),
         re.compile(
-            r"\"(?:[a-z]+[_-])?(?:password|passwd|secret|token|api_key|access_key|secret_key)\"\s*:\s*\"[^\"*<${\s]{6,}\""
-            r"|^[ \t]*(?:[a-z]+[_-])?(?:password|passwd|secret|token|api_key|access_key|secret_key):[ \t]+"
-            r"[\"']?[^\s\"'*<${#|>]{6,}[\"']?[ \t]*$",
+            rf'"(?:[a-z]+[_-])?{_SAYS}"\s*:\s*"{_NOT_A_KIND}[^"*<${{\s]{{6,}}"'
+            rf"|^[ \t]*(?:[a-z]+[_-])?{_SAYS}:[ \t]+[\"']?{_NOT_A_KIND}[^\s\"'*<${{#|>]{{6,}}[\"']?[ \t]*$",
             re.IGNORECASE | re.MULTILINE,
         ),
     ),
