@@ -7,11 +7,9 @@ mention may be one that a TRE removed, R97), nothing is changed and the finding 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -20,7 +18,8 @@ from cinque.crate.index import DESCRIPTOR, Index, is_local_path, payload_path, r
 from cinque.crate.profiles import CLAIMED, FIVE_SAFES, profile
 from cinque.crate.profiles.ro_crate.checks import REFERENCES, swapped
 from cinque.crate.profiles.ro_crate.checks import version as declared_version
-from cinque.crate.stages import STATES, STATUSES, phases, state
+from cinque.crate.slips import moment, status
+from cinque.crate.stages import phases, state
 
 _ROUNDS = 8  # two are enough for what people write; a graph that never settles ends here
 
@@ -341,34 +340,21 @@ def _statuses(draft: Draft) -> None:
         if key != "actionStatus" or len(items) != 1:
             continue
         name = reference(items[0]) or items[0]
-        right = _status(name) if type(name) is str else ""
+        right = status(name) if type(name) is str else ""
         if right and items[0] != right:
             said = f"`{name}` is now `{right}`." if name != right else f"The reference to `{right}` is now text."
             items[0] = right
             draft.say(entity.get("@id"), key, said, "R32")
 
 
-def _status(name: str) -> str:
-    word = name.strip().replace("#", "/").replace(":", "/").rpartition("/")[2]
-    names = {f"{one}ActionStatus": status for one, status in zip(STATES, STATUSES, strict=True)}
-    short = {one.lower(): status for one, status in zip(STATES, STATUSES, strict=True)}
-    close = difflib.get_close_matches(word, names, n=2, cutoff=0.88)
-    return short.get(word.lower(), names[close[0]] if len(close) == 1 else "")
-
-
 _DATES = ("startTime", "endTime", "datePublished", "dateCreated", "dateModified")
-_LOOSE = re.compile(
-    r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})"
-    r"(?:[Tt ]?(\d{2}):?(\d{2})(?::?(\d{2})(\.\d+)?)?\s*([Zz]|[+-]\d{2}(?::?\d{2})?)?)?"
-)
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d([Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d))?")
 
 
 def _dates(draft: Draft) -> None:
     """Dates that parse in one way: year first. A time without a zone stays: nobody knows which moment it is."""
     for entity, key, items in draft.values():
         for place, item in enumerate(items):
-            if key in _DATES and type(item) is str and not _RFC3339.fullmatch(item) and (right := _date(item.strip())):
+            if key in _DATES and type(item) is str and (right := moment(item)):
                 items[place] = right
                 draft.say(
                     entity.get("@id"),
@@ -376,24 +362,6 @@ def _dates(draft: Draft) -> None:
                     f"`{item}` is now `{right}`.",
                     "R59" if "Time" in key else "RC-datePublished",
                 )
-
-
-def _date(written: str) -> str:
-    match = _LOOSE.fullmatch(written)
-    if match is None:
-        return ""
-    year, month, day, hour, minute, second, fraction, zone = match.groups()
-    found = f"{year}-{month}-{day}"
-    if hour is not None:
-        if zone is None:
-            return ""
-        zone = "Z" if zone in "Zz" else zone[:3] + ":" + (zone[3:].lstrip(":") or "00")
-        found += f"T{hour}:{minute}:{second or '00'}{fraction or ''}{zone}"
-    try:
-        datetime.fromisoformat(found)
-    except ValueError:
-        return ""
-    return found
 
 
 _MENDS: Final[tuple[Callable[[Draft], None], ...]] = (
