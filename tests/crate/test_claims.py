@@ -167,3 +167,19 @@ def test_the_version_that_a_crate_declares_chooses_what_is_demanded(version: str
     entity(crate, "./")["conformsTo"] = ref("https://example.com/profile")
     wanted = set() if version == "1.1" else {"RC12-profile"}
     assert rules(check(crate, profile_id=f"https://w3id.org/ro/crate/{version}")) == wanted
+
+
+def test_the_draft_of_1_2_that_the_profile_cites_is_1_2() -> None:
+    crate = examples.request()
+    crate["@context"] = "https://w3id.org/ro/crate/1.2-DRAFT/context"
+    entity(crate, "ro-crate-metadata.json")["conformsTo"] = ref("https://w3id.org/ro/crate/1.2-DRAFT")
+    assert check(crate).findings == ()
+    entity(crate, "./")["sourceOrganisation"] = "a slip"
+    assert rules(check(crate)) == {"RC-term"}
+
+
+def test_a_context_that_is_not_carried_may_define_anything() -> None:
+    crate = examples.request()
+    crate["@context"] = [crate["@context"], "https://example.com/context", {"mine": "https://example.com/mine"}]
+    entity(crate, "./")["whatever"] = "1"
+    assert not rules(check(crate))

@@ -330,3 +330,14 @@ def test_what_is_no_crate_is_refused_in_words(tmp_path: Path, document: Any) -> 
     path.write_text(json.dumps(document))
     with pytest.raises(CinqueError):
         mend(path, now=NOW)
+
+
+@pytest.mark.timeout(60)
+def test_a_crate_of_many_slips_is_mended_in_time(tmp_path: Path) -> None:
+    """Anything quadratic would take minutes at this size."""
+    crate = examples.request()
+    crate["@graph"] += [{"@id": f"inputs/{i}.txt", "type": "File", "name": "Input"} for i in range(10_000)]
+    out, found = mended(tmp_path, crate)
+    assert len(found.changes) == 20_000
+    assert found.report.findings == ()
+    assert len(entity(out, "./")["hasPart"]) == 10_002
