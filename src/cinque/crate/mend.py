@@ -148,7 +148,7 @@ def _mend_bag(
         )
     for problem in found.problems or ():
         if problem.level != "note":
-            draft.say("", "", f"{problem.sentence} It is packed as one bag now.", problem.rule)
+            draft.say("", "", f"{problem.sentence} The bag alone is packed now.", problem.rule)
     problems = bag.problems(files) if found.bagged else []
     for problem in problems:
         if problem.code in _DECLARED:
