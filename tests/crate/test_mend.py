@@ -301,6 +301,13 @@ def test_where_two_answers_are_possible_nothing_is_changed(tmp_path: Path, chang
     assert mend(put(tmp_path, crate), now=NOW).changes == ()
 
 
+def test_a_part_of_a_file_is_not_the_file(tmp_path: Path) -> None:
+    crate = examples.request()
+    entity(crate, RUN)["error"] = ref("input1.txt#line-3")
+    files = a_bag(crate)
+    assert mend(put(tmp_path, pack(files, "crate"), "crate.zip"), now=NOW).changes == ()
+
+
 def test_an_entity_inside_another_moves_beside_it(tmp_path: Path) -> None:
     crate = examples.request()
     inner = {"@id": "https://example.com/funder", "type": "Organization", "name": "A funder"}

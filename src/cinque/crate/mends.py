@@ -85,7 +85,9 @@ class Draft:
             entity[name] = [*values, *({"@id": target} for target in targets)]
 
     def kind(self, name: str) -> str:
-        """What lies at this path in the payload: a `File`, a `Dataset`, "" for nothing."""
+        """What lies at this path in the payload: a `File`, a `Dataset`, "" for nothing, and for a part of a file."""
+        if "#" in name or "?" in name:
+            return ""
         if self.places is None:
             self.places = {}
             for path in self.payload or ():
@@ -239,7 +241,7 @@ def _references(draft: Draft) -> None:
 
 def _spellings(name: str) -> set[str]:
     found = {swapped(name), name.removesuffix("/"), name + "/"}
-    if is_local_path(name):
+    if is_local_path(name) and "#" not in name and "?" not in name:
         plain = payload_path(name)
         found |= {plain, "./" + plain, quote(plain), plain.removesuffix("/"), plain + "/"}
     return found - {name, "", "/", "./"}
