@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pyoxigraph
 import pytest
 
 from cinque.crate.archive import unpack
@@ -90,6 +91,35 @@ def test_a_crate_is_shown_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
     assert "How many" in found.stdout
     assert "\x1b" not in found.stdout
     assert cinque("crate", "show", _put(tmp_path, b'{"@graph": 3}', "m.json")).exit_code == 2
+
+
+# -------------------------------------------------------------------------------------------------------------- rdf
+def test_a_crate_as_rdf_by_the_identifier_of_its_bag(tmp_path: Path) -> None:
+    path = _put(tmp_path, a_release())
+    found = cinque("crate", "rdf", path)
+    assert found.exit_code == 0, found.stderr
+    rows = found.stdout.splitlines()
+    assert all(row.endswith(" .") for row in rows)
+    root = next(row.split()[0] for row in rows if row.endswith("<http://schema.org/Dataset> ."))
+    assert root.startswith("<arcp://uuid,")
+    turtle = cinque("crate", "rdf", path, "--format", "turtle")
+    assert turtle.stdout.startswith("@prefix ")
+    assert f"{root} " in turtle.stdout
+
+
+def test_rdf_cannot_steer_the_terminal_and_still_says_the_same(tmp_path: Path) -> None:
+    metadata = _metadata(name="x\x1b[2J\u202e \U000e0001 y")
+    for form in ("nquads", "turtle"):
+        found = cinque("crate", "rdf", _put(tmp_path, metadata, "m.json"), "--format", form)
+        assert found.stdout.replace("\n", "").replace("\t", "").isprintable()
+        again = pyoxigraph.parse(found.stdout.encode(), pyoxigraph.RdfFormat.TURTLE)  # N-Quads without graphs is Turtle
+        assert "x\x1b[2J\u202e \U000e0001 y" in {statement.object.value for statement in again}
+
+
+def test_a_context_that_would_be_fetched_is_refused_in_words(tmp_path: Path) -> None:
+    found = cinque("crate", "rdf", _put(tmp_path, b'{"@context": "https://evil.example/", "@graph": []}', "m.json"))
+    assert found.exit_code == 1
+    assert "nothing is fetched" in found.stderr
 
 
 # ----------------------------------------------------------------------------------------------------------- verify

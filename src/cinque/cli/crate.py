@@ -100,6 +100,26 @@ def shown(path: Crate) -> None:
     show(renderable(graph, sizes))
 
 
+@app.command("rdf")
+def rdf(
+    path: Crate,
+    format: Annotated[Literal["nquads", "turtle"], typer.Option(help="How the statements are written.")] = "nquads",
+) -> None:
+    """What a crate states, as RDF: with the contexts that Cinque carries, and never from the network."""
+    from cinque.crate.check import load_for_check
+    from cinque.crate.rdf import base_of, to_nquads, to_turtle
+
+    metadata, files = load_for_check(path)
+    written = (to_turtle if format == "turtle" else to_nquads)(metadata, base=base_of(metadata, files))
+    rows = written.decode().split("\n")
+    typer.echo("\n".join(row if row.replace("\t", "").isprintable() else _escaped(row) for row in rows), nl=False)
+
+
+def _escaped(row: str) -> str:
+    """A row of RDF with what could steer a terminal as an escape, which means the same there."""
+    return "".join(c if c.isprintable() or c == "\t" else f"\\U{ord(c):08X}" for c in row)
+
+
 _WORDS = {
     0: ("authentic and complete", "bold green"),
     1: ("NOT authentic, or altered", "bold red"),

@@ -179,7 +179,8 @@ def _not_installed(module: str) -> CinqueError:
     return Unreadable(
         "not-installed",
         f"This command needs the package `{module}`, which is not installed: `pip install cinque` is the client alone.",
-        remedy="Install `cinque[hub]` for a hub, `cinque[tre]` for a TRE, `cinque[demo]` for the demo.",
+        remedy="Install `cinque[hub]` for a hub, `cinque[tre]` for a TRE, `cinque[rdf]` for RDF, `cinque[demo]` for "
+        "the demo.",
     )
 
 
