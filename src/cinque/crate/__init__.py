@@ -65,10 +65,12 @@ _MODULES = {name: module for module, names in _OF.items() for name in names}
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"cinque.crate has no `{name}`")
-    return getattr(import_module(f"cinque.crate.{_MODULES[name]}"), name)
+if not TYPE_CHECKING:  # a type checker knows the names above, and says so of any other
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"cinque.crate has no `{name}`")
+        return getattr(import_module(f"cinque.crate.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
