@@ -54,7 +54,7 @@ def timeline(index: Index, found: Phases) -> tuple[Moment, ...]:
     moments = [_moment(index, organized, phase, action) for phase, action in actions]
     # why nothing, or nothing more, was released; of an answer, who is not in it
     outcome, verdict, word = ("Missing", "waiting", "Not in it") if answer else ("Outcome", "failed", "Ended")
-    for reason in index.linked(index.root, "mentions", "DefinedTerm"):
+    for reason in index.linked(index.root, "mentions", "DefinedTerm")[:_MOST]:
         sentence = short(reason.text("description"))
         name = short(reason.text("name"))
         moments.append(Moment(outcome, name, "", Text(""), Line("", ()), verdict, word, sentence))

@@ -133,7 +133,7 @@ def _people(index: Index, found: Phases) -> tuple[Card, ...]:
     asked = _unique(person for run in found.run for person in index.linked(run, "agent"))
     decided = _unique(person for action in _reviews(found) for person in index.linked(action, "agent", "Person"))
     cards = [_person(index, person, "asked") for person in asked]
-    return tuple(cards + [_person(index, person, "decided at the TRE") for person in decided if person not in asked])
+    return _capped(cards + [_person(index, person, "decided at the TRE") for person in _without(decided, asked)])
 
 
 def _person(index: Index, person: Node, role: str) -> Card:
@@ -173,16 +173,17 @@ def _projects(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
         )
         for policy in policies
     ]
-    return tuple(cards)
+    return _capped(cards)
 
 
 def _settings(index: Index, root: Node, found: Phases, answer: frozenset[str]) -> tuple[Card, ...]:
     publishers = index.linked(root, "publisher")
     released = _unique(tre for crate in index.described(sorted(answer)) for tre in index.linked(crate, "publisher"))
     asked = _unique(tre for run in found.run for tre in index.linked(run, "provider", "Organization"))
-    cards = [Card(_title(tre), "ran it" if _ran(found) else "answered", _where(tre)) for tre in publishers]
-    cards += [Card(_title(tre), "released what is in it", _where(tre)) for tre in released if tre not in publishers]
-    cards += [Card(_title(tre), "was asked", _where(tre)) for tre in asked if tre not in (*publishers, *released)]
+    role = "ran it" if any(state(run) == "Completed" for run in found.run) else "answered"
+    cards = [Card(_title(tre), role, _where(tre)) for tre in publishers]
+    cards += [Card(_title(tre), "released what is in it", _where(tre)) for tre in _without(released, publishers)]
+    cards += [Card(_title(tre), "was asked", _where(tre)) for tre in _without(asked, [*publishers, *released])]
     engines = _unique(
         tool
         for action in index.of_type("OrganizeAction")
@@ -190,18 +191,20 @@ def _settings(index: Index, root: Node, found: Phases, answer: frozenset[str]) -
         for tool in index.linked(action, name, "SoftwareApplication")
     )
     acted = _unique(tool for action in _reviews(found) for tool in index.linked(action, "agent", "SoftwareApplication"))
-    for tool in (*engines, *(each for each in acted if each not in engines)):
+    tools = [(tool, "engine") for tool in engines]
+    tools += [(tool, "acted for the TRE") for tool in _without(acted, engines)]
+    for tool, role in tools:
         cards.append(
             Card(
                 _title(tool),
-                "engine" if tool in engines else "acted for the TRE",
+                role,
                 _lines(
                     ("Version", [Text(short(tool.text("softwareVersion") or tool.text("version")))]),
                     ("For", [named(index, name) for name in tool.texts("provider")]),
                 ),
             )
         )
-    return tuple(cards)
+    return _capped(cards)
 
 
 def _where(tre: Node) -> tuple[Line, ...]:
@@ -210,13 +213,13 @@ def _where(tre: Node) -> tuple[Line, ...]:
 
 def _data(index: Index, found: Phases, sizes: Mapping[str, int]) -> tuple[Card, ...]:
     inputs = _unique(node for run in found.run for node in index.linked(run, "object"))
-    runs = organizing(index)
-    organized = _unique(action for run in found.run for action in runs.get(run.id, ()))
-    read = _unique(node for action in organized for node in index.linked(action, "object") if node not in inputs)
-    return tuple(
+    engines = organizing(index)
+    organized = _unique(action for run in found.run for action in engines.get(run.id, ()))
+    read = _without(_unique(node for action in organized for node in index.linked(action, "object")), inputs)
+    return _capped(
         Card(
             _title(node),
-            "what was read" if node in read else "input",
+            role,
             _lines(
                 ("Value", [Text(short(value)) for value in node.texts("value")]),
                 ("File", [link(node.id)] if is_local_path(node.id) else []),
@@ -225,7 +228,8 @@ def _data(index: Index, found: Phases, sizes: Mapping[str, int]) -> tuple[Card, 
                 ("For parameter", [named(index, name) for name in node.texts("exampleOfWork")]),
             ),
         )
-        for node in (*inputs, *read)[:_MOST]
+        for nodes, role in ((inputs, "input"), (read, "what was read"))
+        for node in nodes
     )
 
 
@@ -290,7 +294,7 @@ def _workflow(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
     workflows = index.linked(root, "mainEntity")
     if not workflows:  # a run of software that is no workflow
         workflows = _unique(tool for run in found.run for tool in index.linked(run, "instrument"))
-    return tuple(
+    return _capped(
         Card(
             _title(node),
             "analysis" if node.is_a("SoftwareApplication") else "workflow",
@@ -317,7 +321,7 @@ def _repeat(
         )
         return tuple(steps)
     inputs = [short(node.text("name") or node.id) for run in found.run for node in index.linked(run, "object")]
-    for node in index.linked(root, "mainEntity"):
+    for node in index.linked(root, "mainEntity")[:10]:
         if is_local_path(node.id):
             folder = payload_path(node.id)
             plans = sorted((n for n in sizes if n.startswith(folder) and n.endswith(".cwl")), key=lambda n: (len(n), n))
@@ -369,9 +373,17 @@ def _reviews(found: Phases) -> list[Node]:
     return [*found.check, *found.validation, *found.retrieval, *found.sign_off, *found.disclosure, *found.publishing]
 
 
-def _ran(found: Phases) -> bool:
-    return any(state(run) == "Completed" for run in found.run)
-
-
 def _unique(nodes: Iterable[Node]) -> list[Node]:
     return list(dict.fromkeys(nodes))
+
+
+def _without(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
+    taken = set(others)
+    return [node for node in nodes if node not in taken]
+
+
+def _capped(cards: Iterable[Card]) -> tuple[Card, ...]:
+    """The first cards of a section; the rest are counted."""
+    whole = tuple(cards)
+    more = len(whole) - _MOST
+    return whole if more <= 0 else (*whole[:_MOST], Card(Text(f"{more} more"), "not shown", ()))
