@@ -44,8 +44,12 @@ def blocks(page: Path, language: str) -> list[str]:
 # --------------------------------------------------------------------------------------------------------- it is so
 @pytest.mark.parametrize(
     ("page", "said"),
-    [(ROOT / "README.md", "60 exact"), (TUTORIAL, "{'suppressed': True, 'at_least': 0, 'at_most': 18} bounded")],
-    ids=["readme", "tutorial"],
+    [
+        (ROOT / "README.md", "60 exact"),
+        (TUTORIAL, "{'suppressed': True, 'at_least': 0, 'at_most': 18} bounded"),
+        (DOCS / "howto" / "use-the-crate-library.md", "signed-off True"),
+    ],
+    ids=["readme", "tutorial", "crate-library"],
 )
 def test_python_in_the_pages_runs(page: Path, said: str, tmp_path: Path) -> None:
     assert said in page.read_text("utf-8")  # the page promises what the code then prints

@@ -118,6 +118,12 @@ def test_crates_are_checked_verified_and_shown(environment: Path, tmp_path: Path
     assert run(environment, "crate", "check", str(crate)).returncode == 0
     assert run(environment, "crate", "show", str(crate)).returncode == 0
     assert run(environment, "verify", str(crate)).returncode == 3  # sound; nobody is pinned
+    rdf = run(environment, "crate", "rdf", str(crate))
+    assert rdf.returncode == 2
+    assert "cinque[rdf]" in rdf.stderr
+    face = "import cinque.crate as c, sys; print(c.Crate.open(sys.argv[1]).check().conforms, len(c.contexts.known()))"
+    done = run(environment, "-c", face.replace("as c,", "as c, cinque.crate.contexts,"), str(crate), program="python")
+    assert done.stdout == "True 5\n", done.stderr  # the contexts travel in the wheel
     crate.write_bytes(a_request()[:-30])
     assert run(environment, "crate", "check", str(crate)).returncode == 2
     assert run(environment, "verify", str(crate)).returncode == 2

@@ -34,17 +34,21 @@ def renderable(graph: Iterable[Mapping[str, Any]], files: Mapping[str, int]) -> 
     parts += ["", Rule(Rich("Phases", "bold"), align="left", style="dim"), _timeline(seen)]
     parts += ["", Rule(Rich("The workflow, and how to repeat it", "bold"), align="left", style="dim")]
     parts += [_card(card) for card in seen.workflow]
-    parts += [Padding(_step(number, step), (0, 0, 0, 2)) for number, step in enumerate(seen.repeat, 1)]
-    return Group(*parts)
+    steps = Table.grid(padding=(0, 1))
+    steps.add_column(no_wrap=True)
+    steps.add_column(overflow="fold")
+    for number, step in enumerate(seen.repeat, 1):
+        steps.add_row(Rich(f"  {number}."), _coded(step))
+    return Group(*parts, steps)
 
 
 def _head(seen: View) -> Panel:
     tone = _TONES[seen.tone]
     parts: list[RenderableType] = [Rich(seen.title, "bold")]
     if seen.description and seen.description != seen.title:
-        parts.append(Rich(seen.description, "dim"))
+        parts.append(_coded(seen.description, "dim"))
     if seen.reason:
-        parts.append(Rich(seen.reason, tone))
+        parts.append(_coded(seen.reason, tone))
     return Panel(
         Group(*parts, *([_table(seen.facts)] if seen.facts else [])),
         title=Rich(f" {seen.status} ", f"bold {tone}"),
@@ -64,7 +68,7 @@ def _section(number: int, section: Section) -> list[RenderableType]:
 
 def _card(card: Card) -> Padding:
     title = Rich.assemble((card.title.text, "bold"), (f"  {card.role}", "dim"))
-    return Padding(Group(title, *([_table(card.lines)] if card.lines else [])), (0, 0, 0, 2))
+    return Padding(Group(title, *([_table(card.lines)] if card.lines else [])), (0, 0, 0, 2), expand=False)
 
 
 def _table(lines: Iterable[Line]) -> Table:
@@ -104,14 +108,18 @@ def _moment(moment: Moment, colour: str) -> Rich:
     if moment.name:
         found.append("\n" + moment.name)
     if moment.sentence:
-        found.append("\n" + moment.sentence, colour if moment.verdict == "failed" else "dim")
+        found.append("\n").append_text(_coded(moment.sentence, colour if moment.verdict == "failed" else "dim"))
     if details:
         found.append("\n" + " · ".join(details), "dim")
     return found
 
 
-def _step(number: int, step: str) -> Rich:
-    found = Rich(f"{number}. ")
-    for place, part in enumerate(step.split("`")):
+def _coded(text: str, style: str = "") -> Rich:
+    """A text with what stands between two backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one without its fellow is a character like any other
+        return Rich(text, style)
+    found = Rich("", style)
+    for place, part in enumerate(parts):
         found.append(part, "bold cyan" if place % 2 else "")
     return found

@@ -12,7 +12,7 @@ from typing import Any
 
 from cinque.crate.index import Index, Node, is_absolute, is_local_path, payload_path
 from cinque.crate.stages import Phases, phases, stage_of, state
-from cinque.crate.timeline import Moment, timeline
+from cinque.crate.timeline import Moment, combined, organizing, timeline
 from cinque.crate.wording import Line, Text, link, named, short, size, when
 
 _MOST = 200  # entries of one list; the rest are counted
@@ -50,6 +50,7 @@ class View:
     reason: str  # why nothing left, "" where something did or may yet
     facts: tuple[Line, ...]
     sections: tuple[Section, ...]
+    way: tuple[tuple[str, str, str], ...]  # the timeline at a glance: phase, word, verdict, each once
     timeline: tuple[Moment, ...]
     workflow: tuple[Card, ...]
     repeat: tuple[str, ...]
@@ -82,29 +83,38 @@ def view(entities: Iterable[Mapping[str, Any]], sizes: Mapping[str, int]) -> Vie
         status, tone = "Ended without an answer", "bad"
     root = index.root or Node("./", (), {})
     moments = timeline(index, found)
+    answer = combined(found)
+    if answer:
+        missing = sum(1 for moment in moments if moment.phase == "Missing")
+        status = "Answered" + (f", without {missing} of the TREs" if missing else "")
     return View(
         title=short(root.text("name")) or "Untitled crate",
         description=short(root.text("description")),
         stage=stage,
         status=status,
         tone=tone,
-        reason=next((m.sentence for m in moments if m.verdict == "failed" and m.sentence), ""),
+        reason=next((m.sentence for m in moments if m.verdict == "failed" and m.sentence), "") or _missing(moments),
         facts=_facts(index, root),
         sections=(
             Section("people", "Safe people", "Who asked, and who decided?", _people(index, found), "Nobody is named."),
             Section("projects", "Safe projects", "For what, and by what right?", _projects(index, root, found),
-                    "No project is named."),
-            Section("settings", "Safe settings", "Where, and on what?", _settings(index, root, found),
+                    "It stands in the request, which lies in this crate." if answer else "No project is named."),
+            Section("settings", "Safe settings", "Where, and on what?", _settings(index, root, found, answer),
                     "No place is named yet."),
             Section("data", "Safe data", "Which data, and what was asked of them?", _data(index, found, sizes),
                     "No inputs are named."),
             Section("outputs", "Safe outputs", "What left, and who checked it?", _outputs(index, found, sizes),
                     _no_outputs(stage)),
         ),
+        way=tuple(dict.fromkeys((moment.phase, moment.word, moment.verdict) for moment in moments)),
         timeline=moments,
-        workflow=_workflow(index, root),
-        repeat=_repeat(index, root, found, sizes),
+        workflow=_workflow(index, root, found),
+        repeat=_repeat(index, root, found, sizes, answer),
     )  # fmt: skip
+
+
+def _missing(moments: Iterable[Moment]) -> str:
+    return short(" ".join(f"{m.name}: {m.sentence}" for m in moments if m.phase == "Missing"))
 
 
 # ------------------------------------------------------------------------------------------------------- sections
@@ -123,7 +133,7 @@ def _people(index: Index, found: Phases) -> tuple[Card, ...]:
     asked = _unique(person for run in found.run for person in index.linked(run, "agent"))
     decided = _unique(person for action in _reviews(found) for person in index.linked(action, "agent", "Person"))
     cards = [_person(index, person, "asked") for person in asked]
-    return tuple(cards + [_person(index, person, "decided at the TRE") for person in decided if person not in asked])
+    return _capped(cards + [_person(index, person, "decided at the TRE") for person in _without(decided, asked)])
 
 
 def _person(index: Index, person: Node, role: str) -> Card:
@@ -158,19 +168,22 @@ def _projects(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
             "agreement",
             _lines(
                 ("Version", [Text(short(policy.text("version")))]),
-                ("Digest of the TRE's rules", [Text(short(name)) for name in policy.texts("identifier")]),
+                ("Rules in force", [Text(short(name)) for name in policy.texts("identifier")]),
             ),
         )
         for policy in policies
     ]
-    return tuple(cards)
+    return _capped(cards)
 
 
-def _settings(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
+def _settings(index: Index, root: Node, found: Phases, answer: frozenset[str]) -> tuple[Card, ...]:
     publishers = index.linked(root, "publisher")
+    released = _unique(tre for crate in index.described(sorted(answer)) for tre in index.linked(crate, "publisher"))
     asked = _unique(tre for run in found.run for tre in index.linked(run, "provider", "Organization"))
-    cards = [Card(_title(tre), "ran it" if _ran(found) else "answered", _where(tre)) for tre in publishers]
-    cards += [Card(_title(tre), "was asked", _where(tre)) for tre in asked if tre not in publishers]
+    role = "ran it" if any(state(run) == "Completed" for run in found.run) else "answered"
+    cards = [Card(_title(tre), role, _where(tre)) for tre in publishers]
+    cards += [Card(_title(tre), "released what is in it", _where(tre)) for tre in _without(released, publishers)]
+    cards += [Card(_title(tre), "was asked", _where(tre)) for tre in _without(asked, [*publishers, *released])]
     engines = _unique(
         tool
         for action in index.of_type("OrganizeAction")
@@ -178,18 +191,20 @@ def _settings(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
         for tool in index.linked(action, name, "SoftwareApplication")
     )
     acted = _unique(tool for action in _reviews(found) for tool in index.linked(action, "agent", "SoftwareApplication"))
-    for tool in (*engines, *(each for each in acted if each not in engines)):
+    tools = [(tool, "engine") for tool in engines]
+    tools += [(tool, "acted for the TRE") for tool in _without(acted, engines)]
+    for tool, role in tools:
         cards.append(
             Card(
                 _title(tool),
-                "engine" if tool in engines else "acted for the TRE",
+                role,
                 _lines(
                     ("Version", [Text(short(tool.text("softwareVersion") or tool.text("version")))]),
                     ("For", [named(index, name) for name in tool.texts("provider")]),
                 ),
             )
         )
-    return tuple(cards)
+    return _capped(cards)
 
 
 def _where(tre: Node) -> tuple[Line, ...]:
@@ -198,10 +213,13 @@ def _where(tre: Node) -> tuple[Line, ...]:
 
 def _data(index: Index, found: Phases, sizes: Mapping[str, int]) -> tuple[Card, ...]:
     inputs = _unique(node for run in found.run for node in index.linked(run, "object"))
-    return tuple(
+    engines = organizing(index)
+    organized = _unique(action for run in found.run for action in engines.get(run.id, ()))
+    read = _without(_unique(node for action in organized for node in index.linked(action, "object")), inputs)
+    return _capped(
         Card(
             _title(node),
-            "input",
+            role,
             _lines(
                 ("Value", [Text(short(value)) for value in node.texts("value")]),
                 ("File", [link(node.id)] if is_local_path(node.id) else []),
@@ -210,7 +228,8 @@ def _data(index: Index, found: Phases, sizes: Mapping[str, int]) -> tuple[Card, 
                 ("For parameter", [named(index, name) for name in node.texts("exampleOfWork")]),
             ),
         )
-        for node in inputs[:_MOST]
+        for nodes, role in ((inputs, "input"), (read, "what was read"))
+        for node in nodes
     )
 
 
@@ -234,6 +253,19 @@ def _outputs(index: Index, found: Phases, sizes: Mapping[str, int]) -> tuple[Car
     ]
     if len(results) > _MOST:
         cards.append(Card(Text(f"{len(results) - _MOST} more outputs"), "output", ()))
+    rules = _unique(rule for action in found.disclosure for rule in index.linked(action, "instrument"))
+    if results:  # where nothing left, the rule stands in the timeline
+        cards += [
+            Card(
+                _title(rule),
+                "what they were checked by",
+                _lines(
+                    ("Version", [Text(short(rule.text("version")))]),
+                    ("Digest", [Text(short(name)) for name in rule.texts("identifier")]),
+                ),
+            )
+            for rule in rules
+        ]
     return tuple(cards)
 
 
@@ -258,32 +290,44 @@ def _no_outputs(stage: str) -> str:
 # ------------------------------------------------------------------------------------------------------- workflow
 
 
-def _workflow(index: Index, root: Node) -> tuple[Card, ...]:
-    return tuple(
+def _workflow(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
+    workflows = index.linked(root, "mainEntity")
+    if not workflows:  # a run of software that is no workflow
+        workflows = _unique(tool for run in found.run for tool in index.linked(run, "instrument"))
+    return _capped(
         Card(
             _title(node),
-            "workflow",
+            "analysis" if node.is_a("SoftwareApplication") else "workflow",
             _lines(
                 ("Version", [Text(short(node.text("version")))]),
                 ("Digest", [Text(short(name)) for name in node.texts("identifier")]),
-                ("Where", [link(node.id)]),
+                ("Where", [link(node.id)] if node.id[:1] != "#" else []),
                 ("Download", [link(name) for name in node.ids("distribution")]),
                 ("Follows", [named(index, name) for name in node.texts("conformsTo")]),
             ),
         )
-        for node in index.linked(root, "mainEntity")
+        for node in workflows
     )
 
 
-def _repeat(index: Index, root: Node, found: Phases, sizes: Mapping[str, int]) -> tuple[str, ...]:
+def _repeat(
+    index: Index, root: Node, found: Phases, sizes: Mapping[str, int], answer: frozenset[str]
+) -> tuple[str, ...]:
     """How to do it again, in sentences. Commands are named only for files that are in the crate."""
     steps = ["Verify the crate first: `cinque verify CRATE` says who signed it and whether a byte has changed."]
+    if answer:
+        steps.append(
+            "The same command verifies each TRE's crate inside, and works the answer out again from what they released."
+        )
+        return tuple(steps)
     inputs = [short(node.text("name") or node.id) for run in found.run for node in index.linked(run, "object")]
-    for node in index.linked(root, "mainEntity"):
+    for node in index.linked(root, "mainEntity")[:10]:
         if is_local_path(node.id):
             folder = payload_path(node.id)
-            plans = sorted(name for name in sizes if name.startswith(folder) and name.endswith(".cwl"))
-            plan = f" Any CWL engine runs it: `cwltool {short(plans[0])}`." if plans else ""
+            plans = sorted((n for n in sizes if n.startswith(folder) and n.endswith(".cwl")), key=lambda n: (len(n), n))
+            plan = ""
+            if plans:
+                plan = f" Any CWL engine runs it; `cwltool --make-template {short(plans[0])}` prints what it needs."
             steps.append(f"The workflow lies in the folder `{short(folder)}` of this crate.{plan}")
         else:
             steps.append("Fetch the workflow from the address above, at the version that stands there.")
@@ -329,9 +373,17 @@ def _reviews(found: Phases) -> list[Node]:
     return [*found.check, *found.validation, *found.retrieval, *found.sign_off, *found.disclosure, *found.publishing]
 
 
-def _ran(found: Phases) -> bool:
-    return any(state(run) == "Completed" for run in found.run)
-
-
 def _unique(nodes: Iterable[Node]) -> list[Node]:
     return list(dict.fromkeys(nodes))
+
+
+def _without(nodes: Iterable[Node], others: Iterable[Node]) -> list[Node]:
+    taken = set(others)
+    return [node for node in nodes if node not in taken]
+
+
+def _capped(cards: Iterable[Card]) -> tuple[Card, ...]:
+    """The first cards of a section; the rest are counted."""
+    whole = tuple(cards)
+    more = len(whole) - _MOST
+    return whole if more <= 0 else (*whole[:_MOST], Card(Text(f"{more} more"), "not shown", ()))
