@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cinque.crate import archive, bag
-from cinque.crate.check import METADATA, Report, check
+from cinque.crate.check import Report, check
+from cinque.crate.container import METADATA
 from cinque.crate.index import Index
 from cinque.crate.profiles import FIVE_SAFES
 from cinque.crate.stages import stage

@@ -92,7 +92,7 @@ def examine(request: Request, say: Say, now: datetime, *, again: bool = False) -
 def _examine_bytes(request: Request, analysis: Analysis[Any]) -> None:
     report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
     if not report.conforms:
-        first = report.findings[0]
+        first = next(finding for finding in report.findings if finding.level == "must")
         raise Refused("profile", f"The request breaks rule {first.rule}: {first.message}", rule=first.rule)
     package.verify_package(request.package, analysis)
     if request.statement.analysis_digest != package.digest(request.package):  # what agreements and revocations go by

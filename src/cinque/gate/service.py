@@ -149,7 +149,7 @@ class Gate:
     def _validate(self, request: Request) -> None:
         report = check(request.files["data/ro-crate-metadata.json"], files=request.files, stage="request")
         if not report.conforms:
-            first = report.findings[0]
+            first = next(finding for finding in report.findings if finding.level == "must")
             raise Refused(
                 "profile",
                 f"The request breaks rule {first.rule} of the Five Safes profile: {first.message}",
