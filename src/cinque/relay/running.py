@@ -149,6 +149,7 @@ def serve(running: Running, host: str, port: int, log: Log, *, waiters_close: Ca
             server.run()
     finally:
         running.stop(0.0)  # a long-poll to the other side ends with the process
+        gc.unfreeze()  # what is let go at the end must be seen to go, or the engine's bindings complain in the log
         log("stopped")
 
 
