@@ -356,7 +356,7 @@ def test_a_second_delivery_gives_the_stored_bytes(fed: Small) -> None:
 
 
 def forget(fed: Small, service: str, task: str) -> None:
-    """As if the work had been leased once more and never settled: a settling under the earlier fence counts no longer."""
+    """As if the work had been leased once more and never settled: the earlier fence counts no longer."""
     with sqlite3.connect(fed.database(service)) as conn:
         conn.execute(
             "UPDATE relay_items SET settled = 0, lease_until = 0, fence = fence + 1 WHERE id = ?", (f"{task}/request",)
