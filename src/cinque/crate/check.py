@@ -3,6 +3,7 @@
     report = check(metadata)                       # the metadata document, as bytes or as the value in it
     report = check(metadata, files=bag, stage="request")
     report = examine(path)                         # a ZIP, a folder or a metadata file on disk
+    reports = examine_together([first, second], profile_id=FIVE_SAFES_DRAFT)   # crates of one record
 
 Fast enough for the request path: the rules are compiled once, the graph is indexed once, and nothing is asked twice.
 """
@@ -10,7 +11,7 @@ Fast enough for the request path: the rules are compiled once, the graph is inde
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ from cinque.crate.index import Index
 from cinque.crate.nested import claims, nested_crates, unknown_claims
 from cinque.crate.profiles import FIVE_SAFES, LEVELS, RO_CRATE, Level, Profile, Rule, Subject, profile
 from cinque.crate.profiles.vocabulary import Hit
-from cinque.crate.stages import STAGES, phases, stage_of
+from cinque.crate.stages import phases
 from cinque.errors import Refused
 from cinque.lib.canonical import MAX_BYTES, strict_loads
 
@@ -93,7 +94,7 @@ def _number(rule: str) -> str:
     return rule.partition("/")[0]
 
 
-_NEEDS = {"bag": "the bag", "payload": "the crate's files", "zip": "the ZIP"}
+_NEEDS = {"bag": "the bag", "payload": "the crate's files", "zip": "the ZIP", "others": "the other crates of its record"}
 _UNREAD = "a container that can be read"
 
 
@@ -104,26 +105,28 @@ def check(
     container: tuple[Problem, ...] | None = None,
     stage: str | None = None,
     profile_id: str = FIVE_SAFES,
+    others: tuple[Index, ...] | None = None,
 ) -> Report:
     """Every rule of the profile that applies at the crate's stage, in the order of the profile; then those of the
     profiles that the crate says it conforms to, and those of the crates in its payload.
 
     `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
-    folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of STAGES;
-    None finds it from the graph. Never raises for what the metadata says; raises Refused for bytes that are not strict
-    JSON, for an unknown stage, NotFound for an unknown profile.
+    folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
+    profile's; None finds it from the graph. `others`: the crates that this one is judged beside. Never raises for what
+    the metadata says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown
+    profile.
     """
     started = time.perf_counter()
     rules = _profile(profile_id, stage)
-    index = Index(strict_loads(metadata, max_bytes=4 * MAX_BYTES) if isinstance(metadata, bytes) else metadata)
+    index = metadata if isinstance(metadata, Index) else read_index(metadata)
     found = phases(index)
-    at = stage if stage is not None else stage_of(found)
+    at = stage if stage is not None else rules.stage_of(index, others or ())
     payload = _payload(files)
     bagged = files if files is not None and METADATA not in files else None
     problems = tuple(bag.problems(bagged)) if bagged is not None else ()
     inside = nested_crates(index, payload)
     crates = {path: crate.index for path, crate in inside.items()}
-    subject = Subject(index, found, at, bagged, payload, problems, container, crates)
+    subject = Subject(index, found, at, bagged, payload, problems, container, crates, others)
     findings, silent = _judge(subject, [rules, *map(profile, claims(index))])
     silent += [(name, "the rules of that version, which are not here") for name in unknown_claims(index)]
     for path, crate in inside.items():
@@ -143,7 +146,7 @@ def examine(path: Path | str, *, stage: str | None = None, profile_id: str = FIV
     found = opened(Path(path))
     if found.metadata is not None:
         return check(found.metadata, files=found.files, container=found.problems, stage=stage, profile_id=profile_id)
-    started, at = time.perf_counter(), stage or STAGES[0]
+    started, at = time.perf_counter(), stage or next(iter(rules.by_stage))
     subject = Subject(Index({"@graph": []}), phases(Index({"@graph": []})), at, container=found.problems)
     zipped = [rule for rule in rules.by_stage[at] if rule.needs == "zip"]
     findings = [finding for rule in zipped for finding in _findings(rule, subject)]
@@ -152,9 +155,34 @@ def examine(path: Path | str, *, stage: str | None = None, profile_id: str = FIV
 
 
 def _profile(profile_id: str, stage: str | None) -> Profile:
-    if stage is not None and stage not in STAGES:
-        raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {', '.join(STAGES)}.")
-    return profile(profile_id)
+    found = profile(profile_id)
+    if stage is not None and stage not in found.by_stage:
+        known = ", ".join(found.by_stage)
+        raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {known}.")
+    return found
+
+
+def check_together(
+    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str = FIVE_SAFES
+) -> list[Report]:
+    """A report a crate, each judged beside the others: what holds only across the crates of one record (R213, R214,
+    R240, R241, R245) is found. `crates`: metadata document and files of each, as for `check`, which it raises like.
+    """
+    indices = [read_index(metadata) for metadata, _ in crates]
+    return [
+        check(index, files=files, profile_id=profile_id, others=(*indices[:place], *indices[place + 1 :]))
+        for place, (index, (_, files)) in enumerate(zip(indices, crates, strict=True))
+    ]
+
+
+def examine_together(paths: Sequence[Path], *, profile_id: str = FIVE_SAFES) -> list[Report]:
+    """`check_together` of what lies at these paths. Raises what `load_for_check` raises."""
+    return check_together([load_for_check(path) for path in paths], profile_id=profile_id)
+
+
+def read_index(metadata: Any) -> Index:
+    """The index of a metadata document, as bytes or as the value in it. Raises Refused for what is not strict JSON."""
+    return Index(strict_loads(metadata, max_bytes=4 * MAX_BYTES) if isinstance(metadata, bytes) else metadata)
 
 
 def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding], list[tuple[str, str]]]:
@@ -164,10 +192,11 @@ def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding]
         "payload": subject.payload is not None,
         "bag": subject.files is not None,
         "zip": subject.container is not None,
+        "others": subject.others is not None,
     }
     findings: list[Finding] = []
     silent: list[tuple[str, str]] = []
-    for rule in dict.fromkeys(rule for each in profiles for rule in each.by_stage[subject.stage]):
+    for rule in dict.fromkeys(rule for each in profiles for rule in each.at(subject.stage)):
         if has[rule.needs]:
             findings += _findings(rule, subject)
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,11 +19,12 @@ from typing import Any, Literal
 from cinque.crate.bag import Problem
 from cinque.crate.index import Index
 from cinque.crate.profiles.vocabulary import Hit, compile_rule
-from cinque.crate.stages import STAGES, Phases
+from cinque.crate.stages import STAGES, Phases, stage
 from cinque.errors import NotFound
 
 Level = Literal["must", "should", "may"]
 LEVELS: tuple[Level, ...] = ("must", "should", "may")
+EVERY = "all"  # in a rule's stages: every one of whichever profile it is used in
 _HEADER = {
     "id", "level", "source", "stages", "needs", "message", "remedy", "property", "check", "unexported", "rationale",
 }  # fmt: skip
@@ -33,7 +34,8 @@ _HEADER = {
 class Subject:
     """What a check may look at. `files`: the bag's files by name, None when only the metadata is there; `payload`: the
     files beside the metadata, None likewise; `problems`: what reading the bag found; `container`: what reading the ZIP
-    found, None where there was none; `nested`: the crates inside the payload, by their folder.
+    found, None where there was none; `nested`: the crates inside the payload, by their folder; `others`: the crates
+    that are checked together with this one, None when it is checked alone.
     """
 
     index: Index
@@ -44,11 +46,14 @@ class Subject:
     problems: tuple[Problem, ...] = ()
     container: tuple[Problem, ...] | None = None
     nested: Mapping[str, Index] = field(default_factory=dict)
+    others: tuple[Index, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `id`: requirement, and after a slash which part of it; `needs`: "graph", "payload", "bag" or "zip"."""
+    """One rule. `id`: requirement, and after a slash which part of it; `needs`: "graph", "payload", "bag", "zip" or
+    "others".
+    """
 
     id: str
     requirement: str  # its number, such as R36
@@ -65,7 +70,7 @@ class Rule:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A profile's identity and all its rules, those it builds on first. `unruled`: requirements of its own that no rule
-    tests, each with the reason.
+    tests, each with the reason; `stage_of`: how a crate's stage is found, from its graph and the crates beside it.
     """
 
     id: str
@@ -74,9 +79,21 @@ class Profile:
     rules: tuple[Rule, ...]
     by_stage: Mapping[str, tuple[Rule, ...]] = field(compare=False)
     unruled: Mapping[str, str] = field(compare=False, default_factory=dict)
+    stage_of: Callable[[Index, tuple[Index, ...]], str] = field(compare=False, default=lambda index, _: stage(index))
+
+    @property
+    def draft(self) -> bool:
+        """Whether the profile may still change: said wherever its verdict is."""
+        return "draft" in self.name
+
+    def at(self, stage: str) -> tuple[Rule, ...]:
+        """The rules at a stage; at another profile's, those that hold at every one."""
+        found = self.by_stage.get(stage)
+        return tuple(rule for rule in self.rules if EVERY in rule.stages) if found is None else found
 
 
 FIVE_SAFES = "https://w3id.org/5s-crate/0.4"
+FIVE_SAFES_DRAFT = "https://w3id.org/5s-crate/1.0"
 RO_CRATE = "https://w3id.org/ro/crate/1.2"
 WORKFLOW_CRATE = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
 CLAIMED = {  # profiles that are applied wherever a crate says that it conforms to them
@@ -86,7 +103,7 @@ CLAIMED = {  # profiles that are applied wherever a crate says that it conforms 
     "https://w3id.org/ro/wfrun/provenance/0.5": "provenance_run_crate",
 }
 FAMILIES = ("https://w3id.org/ro/wfrun/", "https://w3id.org/workflowhub/workflow-ro-crate/")
-_FOLDERS = {FIVE_SAFES: "five_safes_0_4", RO_CRATE: "ro_crate", **CLAIMED}
+_FOLDERS = {FIVE_SAFES: "five_safes_0_4", FIVE_SAFES_DRAFT: "five_safes_1_0_draft", RO_CRATE: "ro_crate", **CLAIMED}
 INSTALLED = tuple(_FOLDERS)
 # one set of rules: what a version of RO-Crate demands of its own looks at the version that the crate declares
 _FOLDERS |= {"https://w3id.org/ro/crate/1.1": "ro_crate", "https://w3id.org/ro/crate/1.3": "ro_crate"}
@@ -98,9 +115,14 @@ def profile(identifier: str = FIVE_SAFES) -> Profile:
     head, found = read(folder(identifier).name)
     inherited = [rule for other in head.get("extends", ()) for rule in profile(other).rules]
     rules = tuple(dict.fromkeys((*inherited, *found)))
-    by_stage = {stage: tuple(rule for rule in rules if stage in rule.stages) for stage in STAGES}
+    stages = head.get("kinds", STAGES)
+    by_stage = {stage: tuple(rule for rule in rules if rule.stages & {stage, EVERY}) for stage in stages}
     unruled = {entry["requirement"]: entry["reason"] for entry in head.get("unruled", ())}
-    return Profile(identifier, head["name"], tuple(head.get("extends", ())), rules, by_stage, unruled)
+    made = Profile(identifier, head["name"], tuple(head.get("extends", ())), rules, by_stage, unruled)
+    if "kinds" in head:  # representations in the place of 0.4's stages: the folder's own function tells them apart
+        kinds = importlib.import_module(f"{__package__}.{folder(identifier).name}.kinds")
+        made = replace(made, stage_of=kinds.kind)
+    return made
 
 
 def folder(identifier: str) -> Traversable:
@@ -146,7 +168,7 @@ def _rule(folder: str, head: Mapping[str, Any], entry: dict[str, Any]) -> Rule:
         id=entry["id"],
         requirement=entry["id"].partition("/")[0],
         level=entry["level"],
-        stages=_stages(entry["id"], entry.get("stages", "all"), head.get("stages", {})),
+        stages=_stages(entry["id"], entry.get("stages", EVERY), head),
         needs=entry.get("needs", "graph"),
         message=entry["message"],
         remedy=entry["remedy"],
@@ -156,14 +178,13 @@ def _rule(folder: str, head: Mapping[str, Any], entry: dict[str, Any]) -> Rule:
     )
 
 
-def _stages(rule: str, named: str | list[str], groups: Mapping[str, list[str]]) -> frozenset[str]:
+def _stages(rule: str, named: str | list[str], head: Mapping[str, Any]) -> frozenset[str]:
+    groups: Mapping[str, list[str]] = head.get("stages", {})
     found: set[str] = set()
     for name in [named] if isinstance(named, str) else named:
-        if name == "all":
-            found.update(STAGES)
-        elif name in groups:
+        if name in groups:
             found.update(groups[name])
-        elif name in STAGES:
+        elif name == EVERY or name in head.get("kinds", STAGES):
             found.add(name)
         else:
             raise ValueError(f"{rule}: no stage or group of stages is called {name}")
