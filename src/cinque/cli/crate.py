@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from cinque.cli.terminal import NO, UNUSABLE, Json, emit, grid, line, refuse, say, show
-from cinque.errors import CinqueError
+from cinque.errors import CinqueError, Refused, Unreadable
 
 if TYPE_CHECKING:
     from cinque.crate.cards import Members
     from cinque.crate.check import Report
+    from cinque.crate.draft_1_0.written import Converted
     from cinque.crate.mend import Mended
     from cinque.crate.verify import Verification
 
@@ -23,7 +24,10 @@ Crate = Annotated[Path, typer.Argument(metavar="PATH", help="A bag (ZIP or folde
 @app.command("check")
 def check(
     ctx: typer.Context,
-    path: Crate,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Crates: each a bag (ZIP or folder), a folder or its metadata."),
+    ],
     level: Annotated[
         Literal["must", "should", "may"], typer.Option(help="The least binding rules that count.")
     ] = "must",
@@ -31,20 +35,28 @@ def check(
     profile: Annotated[str | None, typer.Option(metavar="ID", help="Another profile than Five Safes 0.4.")] = None,
     json: Json = False,
 ) -> None:
-    """Check against Five Safes RO-Crate 0.4: 0 it conforms, 1 a rule is broken, 2 it cannot be read."""
-    from cinque.crate.check import examine
+    """Check against Five Safes RO-Crate 0.4: 0 it conforms, 1 a rule is broken, 2 it cannot be read.
+
+    Several crates are judged together: with --profile https://w3id.org/5s-crate/1.0, as those of one activity record.
+    """
+    from cinque.crate.check import examine, examine_together
     from cinque.crate.profiles import FIVE_SAFES
 
+    wanted = profile or FIVE_SAFES
     try:
-        report = examine(path, stage=stage, profile_id=profile or FIVE_SAFES)
+        if len(paths) == 1 or stage is not None:
+            reports = [examine(path, stage=stage, profile_id=wanted) for path in paths]
+        else:
+            reports = examine_together(paths, profile_id=wanted)
     except CinqueError as error:
         refuse(ctx, error)
         raise typer.Exit(UNUSABLE) from None
     if json:
-        emit(report.to_dict())
+        emit(reports[0].to_dict() if len(reports) == 1 else [report.to_dict() for report in reports])
     else:
-        _print_report(path, report, level)
-    raise typer.Exit(0 if report.holds(level) else NO)
+        for path, report in zip(paths, reports, strict=True):
+            _print_report(path, report, level)
+    raise typer.Exit(0 if all(report.holds(level) for report in reports) else NO)
 
 
 def _print_report(path: Path, report: Report, level: Literal["must", "should", "may"]) -> None:
@@ -52,6 +64,7 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
 
     from cinque.cli.terminal import harmless
     from cinque.crate.profiles import LEVELS
+    from cinque.crate.profiles import profile as profile_of
 
     counted = LEVELS[: LEVELS.index(level) + 1]
     tones = {"must": "bold red", "should": "yellow", "may": "dim"}
@@ -70,6 +83,8 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
         f"{path} {verdict} rule of level {level} or above, at stage {report.stage} ({report.seconds * 1000:.0f} ms)."
     )
     line(facts, style="bold green" if report.holds(level) else "bold red")
+    if profile_of(report.profile).draft:
+        say(f"Judged by {profile_of(report.profile).name}, which may change.", style="dim")
     if rest:
         say(f"{rest} findings of lower levels: see them with --level may.", style="dim")
     if report.not_examined:
@@ -170,6 +185,75 @@ def rdf(
 def _escaped(row: str) -> str:
     """A row of RDF with what could steer a terminal as an escape, which means the same there."""
     return "".join(c if c.isprintable() or c == "\t" else f"\\U{ord(c):08X}" for c in row)
+
+
+@app.command("convert")
+def convert(
+    ctx: typer.Context,
+    path: Crate,
+    to: Annotated[Literal["1.0"], typer.Option(help="The profile's version: 1.0, a working draft.")],
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="OUT", help="The new ZIP.")] = None,
+    previous: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="The converted crate that this one follows, in one record.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Write a 0.4 crate anew as a snapshot of the 1.0 draft, unsigned, and say where each thing went.
+
+    An answer becomes a federated record, with the provenance of each TRE in a crate of its own beside it.
+    """
+    from cinque.crate.check import load_for_check, read_index
+    from cinque.crate.draft_1_0.conversion import convert_crate, digested
+    from cinque.lib.clock import system_clock
+    from cinque.lib.ids import system_random
+
+    try:
+        metadata, files = load_for_check(path)
+        before = None if previous is None else read_index(load_for_check(previous)[0])
+        made = convert_crate(
+            metadata,
+            files,
+            digest=digested(path, metadata, files),
+            name=path.name,
+            now=system_clock(),
+            random=system_random,
+            previous=before,
+        )
+        target = out or path.with_name(f"{path.stem}-{to}-draft.zip")
+        written = [target.with_name(f"{target.stem}-{each.role}.zip") if each.role else target for each in made]
+        for file, each in zip(written, made, strict=True):
+            _write_new(file, each.to_zip(file.stem))
+    except CinqueError as error:
+        refuse(ctx, error)
+        raise typer.Exit(UNUSABLE if isinstance(error, Unreadable) else NO) from None
+    if json:
+        crates = [each.to_dict() | {"file": str(file)} for file, each in zip(written, made, strict=True)]
+        emit({"profile": "https://w3id.org/5s-crate/1.0", "draft": True, "original": str(path), "crates": crates})
+        return
+    for file, each in zip(written, made, strict=True):
+        _print_conversion(file, each)
+    say("Written to the working draft of Five Safes RO-Crate 1.0, which may change. Not signed: keep the original.")
+    say(f"Check: cinque crate check {' '.join(map(str, written))} --profile https://w3id.org/5s-crate/1.0", style="dim")
+
+
+def _write_new(file: Path, data: bytes) -> None:
+    try:
+        with file.open("xb") as stream:
+            stream.write(data)
+    except FileExistsError:
+        raise Refused("output-exists", f"{file} is there already.", remedy="Name another with -o.") from None
+    except OSError as error:
+        raise Unreadable("output-unwritable", f"{file} cannot be written: {error.strerror}.") from error
+
+
+def _print_conversion(file: Path, made: Converted) -> None:
+    from cinque.cli.terminal import grid
+
+    what = f"provenance of {made.role}" if made.role else f"snapshot {made.version} of the activity record"
+    line(f"{file}: {what} (1.0 working draft)", style="bold green")
+    lost = [each for each in made.moved if not each.to]
+    show(grid(*((f"{each.entity[:60]} {each.property}".strip(), each.why) for each in lost)))
+    say(f"{len(lost)} things have no place in 1.0; {len(made.moved) - len(lost)} went elsewhere: --json lists them.")
 
 
 _WORDS = {

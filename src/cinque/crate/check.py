@@ -94,7 +94,12 @@ def _number(rule: str) -> str:
     return rule.partition("/")[0]
 
 
-_NEEDS = {"bag": "the bag", "payload": "the crate's files", "zip": "the ZIP", "others": "the other crates of its record"}
+_NEEDS = {
+    "bag": "the bag",
+    "payload": "the crate's files",
+    "zip": "the ZIP",
+    "others": "the other crates of its record",
+}
 _UNREAD = "a container that can be read"
 
 

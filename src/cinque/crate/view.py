@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cinque.crate.activity import activity, is_draft, parties, processes, standing
 from cinque.crate.index import Index, Node, is_absolute, is_local_path, payload_path
 from cinque.crate.stages import Phases, phases, stage_of, state
 from cinque.crate.timeline import Moment, combined, organizing, timeline
@@ -87,6 +88,9 @@ def view(entities: Iterable[Mapping[str, Any]], sizes: Mapping[str, int]) -> Vie
     if answer:
         missing = sum(1 for moment in moments if moment.phase == "Missing")
         status = "Answered" + (f", without {missing} of the TREs" if missing else "")
+    if is_draft(index):  # another model: processes of an activity record, and no stages
+        found, moments, stage, status, tone = activity(index), processes(index), "draft", standing(index), "open"
+        answer = frozenset()
     return View(
         title=short(root.text("name")) or "Untitled crate",
         description=short(root.text("description")),
@@ -130,7 +134,8 @@ def _facts(index: Index, root: Node) -> tuple[Line, ...]:
 
 
 def _people(index: Index, found: Phases) -> tuple[Card, ...]:
-    asked = _unique(person for run in found.run for person in index.linked(run, "agent"))
+    only = ("Person",) if is_draft(index) else ()  # there, the agent of a run is who performed it
+    asked = _unique(person for run in found.run for person in index.linked(run, "agent", *only))
     decided = _unique(person for action in _reviews(found) for person in index.linked(action, "agent", "Person"))
     cards = [_person(index, person, "asked") for person in asked]
     return _capped(cards + [_person(index, person, "decided at the TRE") for person in _without(decided, asked)])
@@ -177,6 +182,8 @@ def _projects(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
 
 
 def _settings(index: Index, root: Node, found: Phases, answer: frozenset[str]) -> tuple[Card, ...]:
+    if is_draft(index):
+        return _capped(Card(_title(party), role, _where(party)) for party, role in parties(index))
     publishers = index.linked(root, "publisher")
     released = _unique(tre for crate in index.described(sorted(answer)) for tre in index.linked(crate, "publisher"))
     asked = _unique(tre for run in found.run for tre in index.linked(run, "provider", "Organization"))

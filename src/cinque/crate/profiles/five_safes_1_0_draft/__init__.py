@@ -1,1 +1,1 @@
-"""Five Safes RO-Crate 1.0, working draft: the checks that words cannot say, and how its representations are told apart."""
+"""Five Safes RO-Crate 1.0, working draft: the checks that words cannot say, its representations told apart."""

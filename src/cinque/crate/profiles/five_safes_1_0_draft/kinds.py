@@ -21,7 +21,7 @@ def kind(index: Index, others: tuple[Index, ...] = ()) -> str:
 
 
 def canonical(index: Index) -> str:
-    """The identifier of the representation: the root's one `identifier` that is no PropertyValue (R207); "" for none."""
+    """The representation's identifier: the root's one `identifier` that is no PropertyValue (R207); "" for none."""
     found = representations(index)
     return found[0] if len(found) == 1 else ""
 

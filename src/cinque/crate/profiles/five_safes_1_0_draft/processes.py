@@ -1,9 +1,10 @@
-"""Checks on processes: kinds, plans and their answers, executions, exchanges, decisions and reviews (R216, R221-R244)."""
+"""Checks on processes: plans and their answers, executions, exchanges, decisions, reviews (R216, R221-R244)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from cinque.crate.index import Index, Node, is_local_path
 from cinque.crate.profiles import Subject
@@ -143,7 +144,7 @@ def reversal_unsaid(subject: Subject) -> Iterator[Hit]:
     for decided in by_object.values():
         dated = [(when, node) for node in decided if (when := moment(node, "endTime")) is not None]
         dated.sort(key=lambda pair: pair[0])
-        for (_, before), (_, after) in zip(dated, dated[1:], strict=False):
+        for (_, before), (_, after) in pairwise(dated):
             opposite = before.is_a("AuthorizeAction") != after.is_a("AuthorizeAction")
             if opposite and before.id not in after.ids("prov:wasInformedBy"):
                 yield Hit(after.id, before.id)
