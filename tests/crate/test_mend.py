@@ -18,7 +18,7 @@ from cinque.crate.archive import pack, unpack
 from cinque.crate.check import check, examine
 from cinque.crate.mend import Mended, mend, write
 from cinque.crate.mends import Draft, mend_graph
-from cinque.crate.profiles import INSTALLED, folder
+from cinque.crate.profiles import FIVE_SAFES_DRAFT, INSTALLED, folder, profile
 from cinque.crate.profiles.examples import Mutant, a_bag, conforming, mutants
 from cinque.crate.signed import STATEMENT
 from cinque.crate.verify import verify
@@ -30,7 +30,8 @@ from tests.crate.examples import DISCLOSURE, RUN, Crate, entity, ref
 from tests.crate.test_check import anything, entities
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
-MUTANTS = [(name, mutant) for name in INSTALLED for mutant in mutants(folder(name))]
+FOR_MENDING = [name for name in INSTALLED if not profile(name).draft]
+MUTANTS = [(name, mutant) for name in FOR_MENDING for mutant in mutants(folder(name))]
 
 
 def put(tmp_path: Path, crate: Crate | bytes, name: str = "crate.json") -> Path:
@@ -75,7 +76,13 @@ def test_mending_breaks_no_rule_and_mending_again_changes_nothing(
         assert (twice.changes, twice.metadata) == ((), once.metadata)
 
 
-@pytest.mark.parametrize("identifier", INSTALLED)
+def test_a_crate_of_the_draft_is_not_mended_into_something_else(tmp_path: Path) -> None:
+    for document in conforming(folder(FIVE_SAFES_DRAFT)).values():
+        with pytest.raises(Refused, match=r"1\.0 draft"):
+            mend(put(tmp_path, document), now=NOW)
+
+
+@pytest.mark.parametrize("identifier", FOR_MENDING)
 def test_what_conforms_is_left_as_it_is(tmp_path: Path, identifier: str) -> None:
     for document in conforming(folder(identifier)).values():
         assert mend(put(tmp_path, document), now=NOW, profile_id=identifier).changes == ()

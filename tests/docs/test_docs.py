@@ -141,7 +141,7 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
 
 def test_every_page_is_in_a_table_of_contents() -> None:
     listed = {
-        (page.parent / line).with_suffix(".md").resolve()
+        (page.parent / f"{line}.md").resolve()
         for page in (DOCS / "index.md", DOCS / "decisions" / "index.md")
         for tree in blocks(page, r"\{toctree\}")
         for line in tree.splitlines()

@@ -22,7 +22,7 @@ from cinque.crate import archive, bag
 from cinque.crate.check import Report, check
 from cinque.crate.container import METADATA, Container, opened
 from cinque.crate.mends import Change, Draft, mend_graph
-from cinque.crate.profiles import FIVE_SAFES
+from cinque.crate.profiles import FIVE_SAFES, FIVE_SAFES_DRAFT, profile
 from cinque.errors import Refused, Unreadable
 from cinque.lib import base64url
 from cinque.lib.canonical import MAX_BYTES, strict_loads
@@ -54,7 +54,8 @@ def mend(path: Path, *, now: datetime, profile_id: str = FIVE_SAFES) -> Mended:
     """The mended derivative of what lies at this path: a bag's ZIP, a bag's or a crate's folder, a metadata file alone.
 
     Raises Refused for what cannot be mended at all: a hostile or damaged archive, bytes that are no strict JSON, a
-    document without a graph or a root, a bag that leaves files to be fetched; Unreadable for what is no crate.
+    document without a graph or a root, a bag that leaves files to be fetched, a crate of the 1.0 draft; Unreadable for
+    what is no crate.
     """
     found = opened(path)
     if found.metadata is None:
@@ -63,6 +64,12 @@ def mend(path: Path, *, now: datetime, profile_id: str = FIVE_SAFES) -> Mended:
     files, bagged = found.files, found.bagged
     payload = _payload(files, bagged=bagged)
     draft = Draft(_document(found.metadata), payload)
+    if profile(profile_id).draft or (draft.index.root and FIVE_SAFES_DRAFT in draft.index.root.ids("conformsTo")):
+        raise Refused(
+            "mend-draft",
+            "The crate follows the 1.0 draft, whose form of an action and of an id is another: mending is for 0.4.",
+            remedy=f"See what is wrong with `cinque crate check --profile {FIVE_SAFES_DRAFT}`.",
+        )
     if draft.index.root is None:
         raise Refused(
             "mend-no-root",
