@@ -21,6 +21,7 @@ from cinque.crate.index import Index
 from cinque.crate.preview import preview_html
 from cinque.crate.profiles import FIVE_SAFES_DRAFT
 from cinque.crate.stages import STAGES
+from cinque.crate.view import view
 from cinque.errors import Refused
 from cinque.lib.digest import sha512_hex
 from cinque.lib.ids import system_random
@@ -224,6 +225,14 @@ def test_the_new_crate_names_its_original_with_its_digest_and_says_that_it_is_a_
     assert "Working draft of profile 1.0: snapshot 1" in page
     assert "Refused" not in page
     assert not any(name.startswith(("statement", "request/", "bagit")) for name in made.files)
+
+
+def test_the_page_of_a_draft_tells_agreements_from_software_and_reviews_from_steps() -> None:
+    seen = view(converted(a_release())[0].graph, {})
+    assert {card.role for card in seen.sections[1].cards} == {"agreement"}
+    assert not any("enclave" in card.title.text for card in seen.sections[1].cards)
+    assert {"Request", "Check", "Decision", "Execution", "Review"} <= {moment.phase for moment in seen.timeline}
+    assert (seen.status, seen.tone) == ("Working draft of profile 1.0: snapshot 1 of an activity record", "open")
 
 
 def test_a_record_goes_on_with_the_crate_that_came_before() -> None:

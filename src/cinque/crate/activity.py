@@ -88,7 +88,7 @@ def _order(node: Node) -> tuple[str, str]:
 
 def _moment(index: Index, node: Node) -> Moment:
     kind = next(name for name in _KINDS if node.is_a(name))
-    phase, done = _KINDS[kind]
+    phase, done = ("Review", "Completed") if node.values("dct:hasPart") else _KINDS[kind]
     verdict, word = _STATES.get(state(node), ("waiting", "Not stated"))
     if kind == "RejectAction" and verdict == "passed":
         verdict = "failed"

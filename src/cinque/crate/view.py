@@ -166,7 +166,8 @@ def _projects(index: Index, root: Node, found: Phases) -> tuple[Card, ...]:
         )
         for project in index.linked(root, "sourceOrganization")
     ]
-    policies = _unique(node for action in found.sign_off for node in index.linked(action, "instrument"))
+    helped = _unique(node for action in found.sign_off for node in index.linked(action, "instrument"))
+    policies = [node for node in helped if not node.is_a("SoftwareApplication")]
     cards += [
         Card(
             _title(policy),
