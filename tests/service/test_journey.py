@@ -12,7 +12,10 @@ from cinque.crate.verify import AUTHENTIC, RECORDS_NO, verify
 from cinque.errors import CinqueError, Conflict, Forbidden, Refused, Unauthenticated
 from cinque.federation.plan import ORCID
 from cinque.model.lifecycle import FINAL
-from tests.service.harness import BEN, SECRET, World, broken_rules, forger
+from cinque.relay import api as relay_api
+from cinque.wire.call import Reply
+from cinque.wire.messages import SILENT
+from tests.service.harness import BEN, SECRET, Send, World, broken_rules, forger
 
 HELD_FOR_SIGN_OFF = {"sign_off": "person"}
 HELD_FOR_REVIEW = {"release": "person"}
@@ -384,3 +387,43 @@ def test_a_failure_inside_is_a_failure_without_its_cause(north: World, monkeypat
     assert answer.missing[0].code == "failed"
     assert SECRET.encode() not in answer.records["north"].read_bytes()
     assert site.states(asked.id) == ("failed",) * 3
+
+
+# ---------------------------------------------------------------------------------------- what comes with the status
+
+
+def test_results_come_with_the_settled_status_as_far_as_there_is_room(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = world.ask(tres=["north", "south"])
+    world.run()
+    calls: list[str] = []
+
+    def tap(send: Send, how: str, where: str, body: Any, rest: dict[str, Any]) -> Reply:
+        calls.append(where)
+        return send(how, where, body=body, **rest)
+
+    world.hop().tap = tap
+    assert len(world.answer(asked).answered) == 2
+    assert [where for where in calls if where.startswith("/results")] == []
+    world.client().home.request(asked.id).crate("north").unlink()
+    world.client().home.request(asked.id).crate("south").unlink()
+    status = world.client().status(asked.id)
+    assert status is not None
+    smallest = min(task.results[0].size for task in status.tasks)
+    monkeypatch.setattr(relay_api, "INLINE_TOTAL", smallest)  # room for one of the two
+    assert len(world.answer(asked).answered) == 2
+    assert len([where for where in calls if where.startswith("/results")]) == 1
+
+
+def test_nobody_waits_long_for_a_tre_that_is_offline(world: World) -> None:
+    """The hub counts a question as settled when all that is left waits for a TRE that has not called for a while."""
+    asked = world.ask(tres=["north", "south"])
+    world.sites["south"].to_hub.down = True
+    world.run()
+    assert world.client().status(asked.id, settled=True) is None  # south may be there yet
+    world.time.forward(seconds=SILENT + 1)
+    status = world.client().status(asked.id, settled=True)
+    assert status is not None
+    assert {task.state for task in status.tasks} == {"released", "offered"}
+    assert [(m.tre, m.code) for m in world.answer(asked).missing] == [("south", "offline")]

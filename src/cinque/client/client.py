@@ -47,7 +47,6 @@ from cinque.wire.messages import (
 from cinque.wire.sealing import unseal
 
 ENDED = frozenset(str(state) for state in FINAL)
-
 WAIT = 20.0
 
 

@@ -256,7 +256,9 @@ class Hub:
     def _status(
         self, conn: Connection, request: store.Request, tasks: Sequence[Task], *, with_bytes: bool = False
     ) -> RequestStatus:
-        results = store.results_of(conn, [t.id for t in tasks])
+        results = [r for r in store.results_of(conn, [t.id for t in tasks]) if r.kind == "end"]
+        named = [(r.digest, r.size) for r in results]
+        blobs = inlined(self.files, named) if with_bytes else tuple(Blob(digest, size) for digest, size in named)
         return RequestStatus(
             request.id,
             request.statement,
@@ -270,11 +272,7 @@ class Hub:
                     t.state,
                     t.code,
                     t.round,
-                    tuple(
-                        inlined(self.files, r.digest, r.size) if with_bytes else Blob(r.digest, r.size)
-                        for r in results
-                        if r.task == t.id and r.kind == "end"
-                    ),
+                    tuple(blob for r, blob in zip(results, blobs, strict=True) if r.task == t.id),
                     rfc3339(self._last_seen(t.tre) or self._since),
                 )
                 for t in tasks

@@ -11,7 +11,7 @@ POST /relay/returns          Return -> receipt
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -28,7 +28,19 @@ from cinque.relay.store import Offer
 from cinque.relay.tables import RelayTables
 from cinque.storage.database import Database
 from cinque.storage.files import Files
-from cinque.wire.messages import BODY_LIMIT, INLINE_LIMIT, Asking, Blob, Held, Item, Lease, Return, Taken, checked
+from cinque.wire.messages import (
+    BODY_LIMIT,
+    INLINE_LIMIT,
+    INLINE_TOTAL,
+    Asking,
+    Blob,
+    Held,
+    Item,
+    Lease,
+    Return,
+    Taken,
+    checked,
+)
 from cinque.wire.receive import Identify
 
 LEASE_SECONDS = 30.0
@@ -162,7 +174,7 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Ide
         return _json(Lease(tuple(_item(o) for o in offers or ()), lapsed))
 
     def _item(offered: Offer) -> Item:
-        blobs = tuple(inlined(service.files, digest, size) for digest, size in offered.blobs)
+        blobs = inlined(service.files, offered.blobs)
         until = str(offered.lease_until)
         return Item(offered.id, offered.kind, offered.task, offered.body, blobs, offered.fence, until)
 
@@ -208,12 +220,20 @@ def relay_router(service: Serving, identified: Callable[[Request], Awaitable[Ide
     return router
 
 
-def inlined(files: Files, digest: str, size: int) -> Blob:
-    """Bytes by digest, with the bytes themselves where they are few."""
-    if size <= INLINE_LIMIT:
-        with suppress(Refused):  # bytes that are lost: who fetches them is told, not everybody whose call names them
-            return Blob.of(files.get(digest))
-    return Blob(digest, size)
+def inlined(files: Files, named: Iterable[tuple[str, int]]) -> tuple[Blob, ...]:
+    """Bytes by (sha512, size), with the bytes themselves where they are few, each and all together: a reply for many
+    members must stay one that its caller takes.
+    """
+    left = INLINE_TOTAL
+    found = []
+    for digest, size in named:
+        blob = Blob(digest, size)
+        if size <= min(INLINE_LIMIT, left):
+            left -= size
+            with suppress(Refused):  # bytes that are lost: who fetches them is told, not all whose call names them
+                blob = Blob.of(files.get(digest))
+        found.append(blob)
+    return tuple(found)
 
 
 def _check_taken(taken: Taken) -> None:
