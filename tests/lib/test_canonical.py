@@ -74,6 +74,15 @@ def test_depth_is_that_of_the_brackets_outside_strings(text: str, most: int) -> 
     assert (code == "json-too-deep") == (nested(data) > most)
 
 
+@pytest.mark.parametrize("most", [1, 3, 64])
+def test_the_deepest_that_is_taken_and_the_first_that_is_not(most: int) -> None:
+    for opened, closed in ((b"[", b"]"), (b'{"a":', b"}")):
+        assert strict_loads(opened * most + b"1" + closed * most, max_depth=most)
+        with pytest.raises(Refused) as refused:
+            strict_loads(opened * (most + 1) + b"1" + closed * (most + 1), max_depth=most)
+        assert refused.value.code == "json-too-deep"
+
+
 def test_a_million_brackets_are_refused_before_they_are_parsed() -> None:
     for data in (b"[" * 10**6, b"[]" * 10**6 + b"[" * 65, b'{"a":' * 10**5):
         with pytest.raises(Refused) as refused:

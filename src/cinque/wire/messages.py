@@ -17,8 +17,6 @@ WIRE_HEADER = "Cinque-Wire"
 
 INLINE_LIMIT = 512 * 1024  # bytes of a blob that travels inside its message; larger ones are fetched by digest
 INLINE_TOTAL = 4 * 1024 * 1024  # bytes of all blobs inside one item or status; eight such items still make one call
-    4 * 1024 * 1024
-)  # bytes of all blobs inside one item or status: many of them still make a call of BODY_LIMIT
 BODY_LIMIT = 64 * 1024 * 1024  # bytes of any one call
 SILENT = 5.0  # seconds after which a TRE whose gate does not wait at the hub counts as offline
 
