@@ -14,11 +14,12 @@ import bagit
 import pytest
 from rocrate.rocrate import ROCrate
 
-from cinque.crate.answer import PAYLOAD_TYPE, Missing, history, read_answer, verify_answer
+from cinque.crate.answer import PAYLOAD_TYPE, Missing, read_answer, verify_answer
 from cinque.crate.archive import pack, unpack, write_folder
 from cinque.crate.bag import begin, finish, parse_bag_info
 from cinque.crate.check import check as check_profile
 from cinque.crate.keys import SigningKey
+from cinque.crate.rounds import history
 from cinque.crate.signed import STATEMENT, file_digests, seal_statement
 from cinque.crate.verify import verify
 from cinque.errors import Refused

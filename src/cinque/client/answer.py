@@ -12,9 +12,10 @@ from cinque.analyses import registry
 from cinque.analyses.analysis import Released, Result
 from cinque.analyses.work import parameters_of
 from cinque.client.home import RequestFolder
-from cinque.crate.answer import AnswerInputs, Asked, Missing, Received, compose_answer, history
+from cinque.crate.answer import AnswerInputs, Asked, Missing, Received, compose_answer
 from cinque.crate.cards import PersonCard
 from cinque.crate.keys import SigningKey
+from cinque.crate.rounds import history
 from cinque.errors import Refused
 from cinque.lib.ids import Random
 from cinque.lib.parse import parse

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,10 @@ from cinque.analyses import package, registry
 from cinque.analyses.work import parameters_of
 from cinque.client.answer import Answer, compose
 from cinque.client.home import ClientHome, RequestFolder
+from cinque.client.known import Known, description
 from cinque.crate import dsse
 from cinque.crate.answer import Asked, Missing, Received, read_asked, read_member
-from cinque.crate.cards import Members, PersonCard, TreCard
+from cinque.crate.cards import Members, PersonCard
 from cinque.crate.keys import KeyRing
 from cinque.crate.release import ReleasedCrate, verify_release
 from cinque.crate.request import Question, compose_request
@@ -36,10 +37,8 @@ from cinque.wire.call import Caller, Reply, connect
 from cinque.wire.messages import (
     BODY_LIMIT,
     CANCEL_TYPE,
-    DESCRIPTION_TYPE,
     SILENT,
     CancelStatement,
-    Description,
     RequestStatus,
     TaskStatus,
     checked,
@@ -48,15 +47,6 @@ from cinque.wire.sealing import unseal
 
 ENDED = frozenset(str(state) for state in FINAL)
 WAIT = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A TRE of the federation: its pinned card, and what it says may be asked there (None: it said nothing yet)."""
-
-    card: TreCard
-    description: Description | None
-    seen: str | None
 
 
 class Client:
@@ -103,7 +93,7 @@ class Client:
                     card = self.members.tre(entry["id"])
                 except NotFound:
                     continue  # not pinned here: never asked
-                self._known[card.name] = Known(card, _description(card, entry.get("description")), entry.get("seen"))
+                self._known[card.name] = Known(card, description(card, entry.get("description")), entry.get("seen"))
         return dict(sorted(self._known.items()))
 
     def wait_described(self, dataset: str, seconds: float = 20.0) -> None:
@@ -408,15 +398,3 @@ def question_text(analysis: str, parameters: Mapping[str, Any], dataset: str) ->
 
 def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _description(card: TreCard, envelope: str | None) -> Description | None:
-    if not envelope:
-        return None
-    try:
-        signed = dsse.open_envelope(envelope.encode(), DESCRIPTION_TYPE)
-        signed.verify(card.release)
-        found = parse_strict(Description, signed.payload, "A TRE's description")
-    except Refused:
-        return None
-    return found if found.tre == card.id else None

@@ -398,19 +398,3 @@ def verify_answer(answer: Answer, card: PersonCard) -> None:
         raise altered("answer-requester", "The answer names another person than the card does.")
     answer.envelope.verify(card.sign)
     check_valid(card, parse_rfc3339(answer.statement.issued).date())
-
-
-def history(members: Mapping[str, ReleasedCrate]) -> list[dict[str, Any]]:
-    """Round by round, TRE id -> what it released (`outputs/rounds/NN/partial.json`): what an analysis combines."""
-    rounds: list[dict[str, Any]] = []
-    for crate in members.values():
-        if crate.statement.outcome != "released":
-            continue
-        for number in range(1, crate.statement.rounds + 1):
-            content = crate.outputs.get(f"outputs/rounds/{number:02}/partial.json")
-            if content is None:
-                continue
-            while len(rounds) < number:
-                rounds.append({})
-            rounds[number - 1][crate.statement.tre] = strict_loads(content)
-    return rounds

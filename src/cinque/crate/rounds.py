@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from cinque.crate.cards import Members
 from cinque.crate.keys import SigningKey, key_id
 from cinque.crate.signed import open_statement, seal_statement
 from cinque.errors import Refused
-from cinque.lib.canonical import canonical
+from cinque.lib.canonical import canonical, strict_loads
 from cinque.lib.digest import sha256_hex
 from cinque.model import CLOSED
+
+if TYPE_CHECKING:
+    from cinque.crate.release import ReleasedCrate
 
 ROUND_TYPE: Final = "application/vnd.cinque.round+json"
 
@@ -74,3 +77,19 @@ def read_transcript(
             raise Refused("round-twice", f"`{card.name}` appears twice in round {number}.")
         parts[statement.tre] = statement
     return parts
+
+
+def history(members: Mapping[str, ReleasedCrate]) -> list[dict[str, Any]]:
+    """Round by round, TRE id -> what it released (`outputs/rounds/NN/partial.json`): what an analysis combines."""
+    rounds: list[dict[str, Any]] = []
+    for crate in members.values():
+        if crate.statement.outcome != "released":
+            continue
+        for number in range(1, crate.statement.rounds + 1):
+            content = crate.outputs.get(f"outputs/rounds/{number:02}/partial.json")
+            if content is None:
+                continue
+            while len(rounds) < number:
+                rounds.append({})
+            rounds[number - 1][crate.statement.tre] = strict_loads(content)
+    return rounds

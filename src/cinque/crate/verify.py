@@ -14,11 +14,12 @@ from typing import Any, Literal
 
 from cinque.crate import answer as answers
 from cinque.crate import growth, request
-from cinque.crate.answer import Answer, history, read_answer, verify_answer
+from cinque.crate.answer import Answer, read_answer, verify_answer
 from cinque.crate.archive import Archive, read_folder, unpack
 from cinque.crate.cards import Members
 from cinque.crate.release import ReleasedCrate, read_release, verify_release
 from cinque.crate.request import Request, read_request, verify_request
+from cinque.crate.rounds import history
 from cinque.crate.signed import STATEMENT
 from cinque.errors import CinqueError, Incompatible, NotFound, Refused, Unavailable, Unreadable
 from cinque.lib.canonical import strict_loads

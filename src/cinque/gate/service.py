@@ -20,7 +20,7 @@ from cinque.crate.keys import KeyRing, key_id
 from cinque.crate.phases import sign_gate_record
 from cinque.crate.refusal import compose_refusal
 from cinque.crate.request import Request, expired, read_request
-from cinque.errors import CinqueError, Conflict, Forbidden, NotFound, Refused
+from cinque.errors import CinqueError, Forbidden, NotFound, Refused
 from cinque.gate import store
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
@@ -33,6 +33,7 @@ from cinque.model.request import task_id
 from cinque.relay import store as relay
 from cinque.relay.api import Waiters
 from cinque.relay.receipt import receipt
+from cinque.relay.steps import follow
 from cinque.relay.store import Offer
 from cinque.storage import audit
 from cinque.storage.database import Database
@@ -254,18 +255,10 @@ class Gate:
         task = store.task(conn, message.task)
         if task is None:
             raise NotFound("no-such-task", "This task did not come in by this gate.")
-        now, entries = task, []
-        for taken in message.steps:
-            role = Role(taken.role)
-            actor = Actor(task.requester if role is Role.RESEARCHER else self.card.id, role)
-            try:
-                now, entry = advance(now, taken.step, actor, datetime.fromisoformat(taken.at), code=taken.code)
-            except (Conflict, Forbidden) as late:
-                entry = AuditEntry(task.id, "late report", self.card.id, self.clock(), late.code)
-            entries.append(entry)
+        after, entries = follow(task, message.steps, self.clock())
         self._audit(conn, *entries)
-        if now != task:
-            store.save(conn, task, now)
+        if after != task:
+            store.save(conn, task, after)
 
     def receipted(self, conn: Connection, message: Return, signed: bytes) -> None:
         """The hub signed for what left: the enclave keeps receipts with its record. Nobody waits for one, so the

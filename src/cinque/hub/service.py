@@ -18,6 +18,7 @@ from cinque.crate.keys import KeyRing, key_id
 from cinque.crate.request import expired, read_request, verify_request
 from cinque.errors import Conflict, Forbidden, NotFound, Refused
 from cinque.hub import store
+from cinque.hub.rounds import go_on
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
 from cinque.lib.digest import sha256_hex, sha512_hex
@@ -28,6 +29,7 @@ from cinque.model.request import task_id
 from cinque.relay import store as relay
 from cinque.relay.api import Waiters, inlined
 from cinque.relay.receipt import RECEIPT_TYPE, receipt
+from cinque.relay.steps import follow
 from cinque.relay.store import Offer
 from cinque.storage import audit
 from cinque.storage.database import Database
@@ -368,62 +370,22 @@ class Hub:
             if task.tre != peer:
                 raise Forbidden("not-your-task", "This task is another TRE's.")
             if relay.receive_once(conn, self.tables, peer, message.id, self.clock().timestamp()):
-                task = self._take_steps(conn, task, message)
+                after, entries = follow(task, message.steps, self.clock())
+                self._audit(conn, *entries)
+                if after != task:
+                    store.save(conn, task, after)
+                task = after
                 if message.blob is not None and message.release is not None:
                     kind, number = message.kind, task.round
                     result = store.StoredResult(
                         task.id, kind, number, message.blob.digest, message.blob.size, message.release
                     )
                     store.add_result(conn, result)
-                woken = self._go_on(conn, task)
+                woken = go_on(conn, task)
         for tre in woken:
             self.waiters.wake(tre)
         self._changed(task.request)
         return receipt(message, self._ring.sign("receipt"), self.clock())
-
-    def _take_steps(self, conn: Connection, task: Task, message: Return) -> Task:
-        now, entries = task, []
-        for taken in message.steps:
-            at = datetime.fromisoformat(taken.at)
-            actor = Actor(task.requester if taken.role == Role.RESEARCHER else task.tre, Role(taken.role))
-            try:
-                now, entry = advance(now, taken.step, actor, at, code=taken.code)
-            except (Conflict, Forbidden) as late:
-                # A report that does not follow from what the hub knows changes nothing, and is on record.
-                entry = AuditEntry(task.id, "late report", task.tre, self.clock(), late.code)
-            entries.append(entry)
-        self._audit(conn, *entries)
-        if now != task:
-            store.save(conn, task, now)
-        return now
-
-    def _go_on(self, conn: Connection, task: Task) -> list[str]:
-        """Offer the next round when every member still in the session has released the last one; or its end."""
-        request = store.request(conn, task.request)
-        if request is None or request.max_rounds <= 1:
-            return []
-        tasks = store.tasks_of(conn, task.request)
-        lost = [t for t in tasks if store.ended(t) and t.state is not State.RELEASED]
-        members = [t for t in tasks if t not in lost]
-        number = max((t.round for t in members), default=0)
-        between = [t for t in members if t.state is State.ROUND_RELEASED]
-        dropped = [t for t in lost if t.round > 0]
-        if dropped:
-            for t in between:
-                body = {"stopped": "member-dropped-out"}
-                relay.offer(conn, self.tables, Offer(f"{t.id}/round/stop", t.tre, "round", t.id, body))
-            return [t.tre for t in between]
-        if not number or any(t.round < number or t.state is not State.ROUND_RELEASED for t in members):
-            return []
-        results = [
-            r for r in store.results_of(conn, [t.id for t in members]) if r.kind == "round" and r.round == number
-        ]
-        blobs = tuple((r.digest, r.size) for r in results)
-        for t in members:
-            relay.offer(
-                conn, self.tables, Offer(f"{t.id}/round/{number}", t.tre, "round", t.id, {"round": number}, blobs)
-            )
-        return [t.tre for t in members]
 
     def expire(self) -> float | None:
         """A tick: end what no TRE took in time. When the next one would be due (seconds since 1970)."""
@@ -439,7 +401,7 @@ class Hub:
                 ended = self._step(conn, task, "expire", Actor("hub", Role.HUB), now, code="expired")
                 relay.withdraw(conn, self.tables, task.id, ["request"])
                 changed.add(task.request)
-                woken += self._go_on(conn, ended)
+                woken += go_on(conn, ended)
             due = store.next_due(conn)
         for key in (*woken, *(f"request:{request}" for request in changed)):
             self.waiters.wake(key)
