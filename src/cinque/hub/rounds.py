@@ -11,7 +11,7 @@ from cinque.relay.store import Offer
 
 
 def go_on(conn: Connection, task: Task) -> list[str]:
-    """Offer the next round once every member still in the session has released the last one; or its end. Whom to wake."""
+    """Offer the next round, or the end, once every member still in the session has released the last. Whom to wake."""
     request = store.request(conn, task.request)
     if request is None or request.max_rounds <= 1:
         return []
