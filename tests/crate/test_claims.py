@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cinque.crate.check import Report, check
+from cinque.crate.check import Report, check, examine
 from cinque.crate.profiles import CLAIMED, FIVE_SAFES, INSTALLED, RO_CRATE, WORKFLOW_CRATE, folder, profile
 from cinque.crate.profiles.examples import conforming
+from tests import builders
 from tests.crate import examples
 from tests.crate.examples import RUN, WORKFLOW, Crate, entity, ref
 
@@ -183,3 +185,41 @@ def test_a_context_that_is_not_carried_may_define_anything() -> None:
     crate["@context"] = [crate["@context"], "https://example.com/context", {"mine": "https://example.com/mine"}]
     entity(crate, "./")["whatever"] = "1"
     assert not rules(check(crate))
+
+
+DRAFT, PROCESS, RUN_CRATE = (
+    "https://w3id.org/5s-crate/1.0",
+    "https://w3id.org/ro/wfrun/process/0.5",
+    "https://w3id.org/ro/wfrun/workflow/0.5",
+)
+
+
+@pytest.mark.parametrize(
+    ("declared", "judge"),
+    [
+        ([], FIVE_SAFES),
+        (["https://example.org/a-profile"], FIVE_SAFES),
+        ([PROCESS], PROCESS),
+        ([RUN_CRATE, PROCESS], RUN_CRATE),
+        ([PROCESS, FIVE_SAFES], FIVE_SAFES),
+        ([DRAFT], DRAFT),
+    ],
+)
+def test_a_crate_is_judged_by_what_it_declares_unless_a_profile_is_named(
+    declared: list[str], judge: str, tmp_path: Path
+) -> None:
+    crate = examples.request()
+    entity(crate, "./")["conformsTo"] = [ref(name) for name in declared]
+    path = tmp_path / "ro-crate-metadata.json"
+    path.write_text(json.dumps(crate), "utf-8")
+    assert examine(path, profile_id=None).profile == judge
+    assert examine(path).profile == FIVE_SAFES
+    assert examine(path, profile_id=DRAFT).profile == DRAFT
+
+
+def test_an_answer_holds_the_profile_that_it_declares(tmp_path: Path) -> None:
+    path = tmp_path / "answer.zip"
+    path.write_bytes(builders.an_answer())
+    report = examine(path, profile_id=None)
+    assert report.profile == PROCESS
+    assert report.findings == ()

@@ -32,22 +32,21 @@ def check(
         Literal["must", "should", "may"], typer.Option(help="The least binding rules that count.")
     ] = "must",
     stage: Annotated[str | None, typer.Option(help="The stage to judge it at, if not the one it shows.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="ID", help="Another profile than Five Safes 0.4.")] = None,
+    profile: Annotated[str | None, typer.Option(metavar="ID", help="The profile to judge by.")] = None,
     json: Json = False,
 ) -> None:
-    """Check against Five Safes RO-Crate 0.4: 0 it conforms, 1 a rule is broken, 2 it cannot be read.
+    """Check against a profile: 0 it conforms, 1 a rule is broken, 2 it cannot be read.
 
-    Several crates are judged together: with --profile https://w3id.org/5s-crate/1.0, as those of one activity record.
+    Without --profile: Five Safes RO-Crate, unless the crate declares only another profile that is known here, as an
+    answer does. Several crates are judged together: those of the 1.0 draft as of one activity record.
     """
     from cinque.crate.check import examine, examine_together
-    from cinque.crate.profiles import FIVE_SAFES
 
-    wanted = profile or FIVE_SAFES
     try:
         if len(paths) == 1 or stage is not None:
-            reports = [examine(path, stage=stage, profile_id=wanted) for path in paths]
+            reports = [examine(path, stage=stage, profile_id=profile) for path in paths]
         else:
-            reports = examine_together(paths, profile_id=wanted)
+            reports = examine_together(paths, profile_id=profile)
     except CinqueError as error:
         refuse(ctx, error)
         raise typer.Exit(UNUSABLE) from None
@@ -79,12 +78,14 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
         show(text)
     rest = sum(1 for finding in report.findings if finding.level not in counted)
     verdict = "holds every" if report.holds(level) else "breaks a"
+    judge = profile_of(report.profile)
     facts = (
-        f"{path} {verdict} rule of level {level} or above, at stage {report.stage} ({report.seconds * 1000:.0f} ms)."
+        f"{path} {verdict} rule of level {level} or above of {judge.name}, at stage {report.stage} "
+        f"({report.seconds * 1000:.0f} ms)."
     )
     line(facts, style="bold green" if report.holds(level) else "bold red")
-    if profile_of(report.profile).draft:
-        say(f"Judged by {profile_of(report.profile).name}, which may change.", style="dim")
+    if judge.draft:
+        say(f"{judge.name} may change.", style="dim")
     if rest:
         say(f"{rest} findings of lower levels: see them with --level may.", style="dim")
     if report.not_examined:

@@ -21,7 +21,7 @@ from cinque.crate import bag
 from cinque.crate.bag import Problem
 from cinque.crate.container import METADATA, opened
 from cinque.crate.index import Index
-from cinque.crate.nested import claims, nested_crates, unknown_claims
+from cinque.crate.nested import claims, nested_crates, own_profile, unknown_claims
 from cinque.crate.profiles import FIVE_SAFES, LEVELS, RO_CRATE, Level, Profile, Rule, Subject, profile
 from cinque.crate.profiles.vocabulary import Hit
 from cinque.crate.stages import phases
@@ -141,22 +141,25 @@ def check(
     return Report(profile_id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
 
 
-def examine(path: Path | str, *, stage: str | None = None, profile_id: str = FIVE_SAFES) -> Report:
+def examine(path: Path | str, *, stage: str | None = None, profile_id: str | None = FIVE_SAFES) -> Report:
     """`check` of what lies at this path: a bag's ZIP, a bag's folder, a crate's folder, or a metadata file alone.
+    `profile_id`: None for the crate's `own_profile`.
 
     A ZIP that cannot be taken as it is packed (R16) is reported, and nothing in it is examined. Raises what `check` and
     `cinque.crate.container.opened` raise.
     """
-    rules = _profile(profile_id, stage)
     found = opened(Path(path))
     if found.metadata is not None:
-        return check(found.metadata, files=found.files, container=found.problems, stage=stage, profile_id=profile_id)
+        index = read_index(found.metadata)
+        wanted = profile_id or own_profile(index)
+        return check(index, files=found.files, container=found.problems, stage=stage, profile_id=wanted)
+    rules = _profile(profile_id or FIVE_SAFES, stage)
     started, at = time.perf_counter(), stage or next(iter(rules.by_stage))
     subject = Subject(Index({"@graph": []}), phases(Index({"@graph": []})), at, container=found.problems)
     zipped = [rule for rule in rules.by_stage[at] if rule.needs == "zip"]
     findings = [finding for rule in zipped for finding in _findings(rule, subject)]
     silent = tuple((rule.id, _UNREAD) for rule in rules.by_stage[at] if rule.needs != "zip")
-    return Report(profile_id, at, tuple(findings), silent, time.perf_counter() - started)
+    return Report(rules.id, at, tuple(findings), silent, time.perf_counter() - started)
 
 
 def _profile(profile_id: str, stage: str | None) -> Profile:
@@ -168,19 +171,24 @@ def _profile(profile_id: str, stage: str | None) -> Profile:
 
 
 def check_together(
-    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str = FIVE_SAFES
+    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str | None = FIVE_SAFES
 ) -> list[Report]:
     """A report a crate, each judged beside the others: what holds only across the crates of one record (R213, R214,
     R240, R241, R245) is found. `crates`: metadata document and files of each, as for `check`, which it raises like.
     """
     indices = [read_index(metadata) for metadata, _ in crates]
     return [
-        check(index, files=files, profile_id=profile_id, others=(*indices[:place], *indices[place + 1 :]))
+        check(
+            index,
+            files=files,
+            profile_id=profile_id or own_profile(index),
+            others=(*indices[:place], *indices[place + 1 :]),
+        )
         for place, (index, (_, files)) in enumerate(zip(indices, crates, strict=True))
     ]
 
 
-def examine_together(paths: Sequence[Path], *, profile_id: str = FIVE_SAFES) -> list[Report]:
+def examine_together(paths: Sequence[Path], *, profile_id: str | None = FIVE_SAFES) -> list[Report]:
     """`check_together` of what lies at these paths. Raises what `load_for_check` raises."""
     return check_together([load_for_check(path) for path in paths], profile_id=profile_id)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cinque.crate.container import METADATA
 from cinque.crate.index import Index, is_local_path, payload_path
-from cinque.crate.profiles import CLAIMED, FAMILIES
+from cinque.crate.profiles import CLAIMED, FAMILIES, FIVE_SAFES, FIVE_SAFES_DRAFT
 from cinque.errors import Refused
 from cinque.lib.canonical import MAX_BYTES, strict_loads
 
@@ -26,6 +26,17 @@ class Nested:
 def claims(index: Index, *others: str) -> tuple[str, ...]:
     """The profiles with rules here that the crate's root or descriptor declares (Workflow RO-Crate 1.0 uses both)."""
     return tuple(name for name in CLAIMED if name in {*_declared(index), *others})
+
+
+def own_profile(index: Index) -> str:
+    """By which rules the crate itself wants to be judged: Five Safes, in either version, where it declares it; else the
+    most special of the other profiles that it declares, as an answer does; Five Safes 0.4 where it declares none.
+    """
+    declared = set(_declared(index))
+    for name in (FIVE_SAFES, FIVE_SAFES_DRAFT):
+        if name in declared:
+            return name
+    return [FIVE_SAFES, *claims(index)][-1]
 
 
 def unknown_claims(index: Index) -> list[str]:
