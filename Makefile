@@ -49,7 +49,7 @@ system:
 # The environment is right when it is newer than what it is made from.
 $(VENV)/.ready: pyproject.toml requirements/dev.txt requirements/build.txt $(BIN)/uv
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --build-constraint requirements/build.txt \
-		--only-binary :all: --no-binary bagit requirements/dev.txt
+		--only-binary :all: --no-binary bagit --no-binary autograd-gamma requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraint requirements/build.txt --no-deps -e .
 	@touch $@
 

@@ -71,6 +71,8 @@ def test_what_is_not_an_appetite_is_refused_in_words(spec: Mapping[str, object],
 
 def test_the_digest_is_of_the_canonical_json() -> None:
     own = appetite_from({"threshold": 3, "source": "our board"})
-    written = b'{"name":"custom","source":"our board","threshold":3,"zeros":"suppress"}'
+    written = (
+        b'{"dof":10,"dominance":0.1,"name":"custom","ratio":0.33,"source":"our board","threshold":3,"zeros":"suppress"}'
+    )
     assert digest(own) == hashlib.sha256(written).hexdigest()
     assert len({digest(found) for found in PRESETS.values()} | {digest(own)}) == len(PRESETS) + 1

@@ -91,7 +91,7 @@ def test_it_brings_the_light_client_alone(environment: Path) -> None:
     listed = uv("pip", "list", "--format", "json", "--python", str(environment / "bin" / "python"), cwd=ROOT)
     installed = {package["name"] for package in json.loads(listed)}
     assert set(BASE) <= installed
-    assert not installed & {"duckdb", "sqlalchemy", "fastapi", "alembic", "pyarrow", "scipy", "uvicorn", "structlog"}
+    assert not installed & {"duckdb", "sqlalchemy", "fastapi", "alembic", "pyarrow", "uvicorn", "structlog"}
 
 
 def test_help_answers_at_once(environment: Path, record_property: Callable[[str, object], None]) -> None:

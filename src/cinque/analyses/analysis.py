@@ -7,6 +7,7 @@ the researcher run the same `advance`, so that no step need be believed.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
@@ -83,6 +84,8 @@ class Analysis(Generic[P]):
     partial   one pass over the data of one TRE
     figures   what disclosure control judges
     advance   the next step, or the result; pure, deterministic, independent of the order of members
+    agree     the parameters with their fields of metadata {"agreed": True} filled in before signing, from the
+              dictionaries of all TREs asked (name -> dictionary): levels of factors, say; None: nothing to agree
     """
 
     name: str
@@ -98,6 +101,12 @@ class Analysis(Generic[P]):
     partial: Callable[[Source, P, Step], Partial]
     figures: Callable[[P, Partial], Figures]
     advance: Callable[[P, History], Step | Result]
+    agree: Callable[[P, Mapping[str, Dictionary]], P] | None = None
+
+
+def asked_fields(parameters: type[Any]) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields that a person gives: all but those that `agree` fills in."""
+    return tuple(field for field in dataclasses.fields(parameters) if not field.metadata.get("agreed"))
 
 
 def apply(partial: Partial, figures: Figures, judgement: Judgement) -> Released:

@@ -6,7 +6,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,8 +96,10 @@ def function(analysis: Analysis[Any]) -> Callable[..., None]:
     """What typer makes the command of: the analysis's parameters, then those of every question. A parameter without
     default is positional. Raises ValueError for one that no command line can give, or that is named like an option.
     """
+    from cinque.analyses.analysis import asked_fields
+
     hints = typing.get_type_hints(analysis.parameters)
-    known = fields(analysis.parameters)
+    known = asked_fields(analysis.parameters)
     template = inspect.signature(send, eval_str=True).parameters
     shared = [p for name, p in template.items() if name not in ("ctx", "analysis", "parameters")]
     own = [_parameter(field, hints[field.name]) for field in known]

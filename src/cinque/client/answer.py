@@ -52,6 +52,12 @@ class Answer:
         """TRE name -> its own values."""
         return {self.names.get(tre, tre): v for tre, v in (self.values or {}).get("per_tre", {}).items()}
 
+    def __getattr__(self, name: str) -> Any:
+        """A value of the answer by its name: a number, None, or the suppressed form with its bounds."""
+        if name.startswith("_") or name not in (self.values or {}):
+            raise AttributeError(f"the answer of `{self.analysis}` has no `{name}`")
+        return self.values[name]  # type: ignore[index]  # just looked at
+
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values, TREs by name."""
         values = None if self.values is None else _named(self.values, self.names)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from typing import Any
 
 from cinque.analyses import registry
-from cinque.analyses.analysis import Analysis
+from cinque.analyses.analysis import Analysis, asked_fields
 from cinque.client.answer import Answer
 from cinque.client.client import Client, Request
 
@@ -98,7 +98,7 @@ def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, An
 
 
 def _fields(analysis: Analysis[Any]) -> tuple[Any, ...]:
-    return fields(analysis.parameters)
+    return asked_fields(analysis.parameters)
 
 
 def _default(field: Any) -> Any:

@@ -139,10 +139,19 @@ class Client:
             )
         audience = self._audience(tres)
         dictionaries = self.dictionary(dataset, [a.name for a in audience])
+        text = title or question_text(analysis, given, dataset)
+        if chosen.agree is not None:
+            if not dictionaries:
+                raise Refused(
+                    "no-dictionary",
+                    f"None of the TREs asked has said what dataset `{dataset}` holds, so its levels cannot be agreed.",
+                    remedy="Check the dataset's name, or ask again once a TRE that has it is online.",
+                )
+            typed = chosen.agree(typed, dictionaries)
+            given = {name: value for name, value in dump(typed).items() if value is not None}
         for dictionary in dictionaries.values():
             chosen.check(typed, dictionary)
         now = self._clock()
-        text = title or question_text(analysis, given, dataset)
         question = Question(
             title=text,
             description=f"{chosen.title}. Dataset `{dataset}`, project `{project}`.",

@@ -8,7 +8,7 @@ itself would still allow `COPY … TO` onto the named files, so a TRE keeps them
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import ColumnType, Dataset, Dictionary
 from cinque.query.duckdb_files import attach
-from cinque.query.source import Group, Moments
-from cinque.query.sql import PERSON, aggregate_query, centred_query, rows_query
+from cinque.query.source import PERSON, Group, Moments
+from cinque.query.sql import aggregate_query, centred_query, rows_query
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,23 +105,23 @@ class DuckDBSource:
             groups = _centred(groups, centred, len(by), loose)
         return sorted(groups, key=lambda g: [known[level] for level, known in zip(g.levels, levels, strict=True)])
 
-    def batches(self, columns: Sequence[str], where: Expr | None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], where: Expr | None, *, together: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """See `query.source.Source`. Types: int64, double, string, bool, date32."""
+        unit, names = self.dataset.unit, list(dict.fromkeys(columns))
+        query = rows_query(self.relation, self._types(columns), unit, columns, where, together=together)
+        found = self._read(query)
+        if unit is None:
+            return _numbered(found, names)
+        return whole_people(found) if together else found
+
+    def _read(self, query: exp.Select) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa  # not needed for counts, and slow to import
 
-        query = rows_query(self.relation, self._types(columns), self.dataset.unit, columns, where)
         connection = self._open()[0].cursor()
-        row = 0
         try:
-            for batch in connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows):
-                if self.dataset.unit is None:
-                    numbers = pa.array(np.arange(row, row + batch.num_rows, dtype=np.int64))
-                    batch = pa.RecordBatch.from_arrays(
-                        [*(batch.column(name) for name in dict.fromkeys(columns)), numbers],
-                        names=[*dict.fromkeys(columns), PERSON],
-                    )
-                row += batch.num_rows
-                yield batch
+            yield from connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows)
         except (duckdb.Error, pa.ArrowException) as error:
             raise _not_answerable(error) from None
         finally:
@@ -187,6 +187,38 @@ class DuckDBSource:
             connection.close()
             raise
         return connection, relation
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """One row is one person: the row's number tells people apart."""
+    import pyarrow as pa
+
+    row = 0
+    for batch in batches:
+        numbers = pa.array(np.arange(row, row + batch.num_rows, dtype=np.int64))
+        row += batch.num_rows
+        yield pa.RecordBatch.from_arrays([*(batch.column(name) for name in names), numbers], names=[*names, PERSON])
+
+
+def whole_people(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Batches in which a person's rows follow each other, cut anew so that nobody is in two."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    held: list[pa.RecordBatch] = []  # rows of the last person so far
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        last = batch.column(PERSON)[batch.num_rows - 1]
+        begin = pc.index(batch.column(PERSON), last).as_py()
+        if held and (begin or held[-1].column(PERSON)[0] != last):
+            yield pa.concat_batches([*held, batch.slice(0, begin)])
+            held = []
+        elif begin:
+            yield batch.slice(0, begin)
+        held.append(batch.slice(begin))
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _only_select(query: exp.Select) -> str:

@@ -12,7 +12,7 @@ from sqlglot import exp
 
 from cinque.errors import Refused
 from cinque.model.datasets import ColumnType, Dataset
-from cinque.query.sql import PERSON
+from cinque.query.source import PERSON
 
 _FITTING: dict[ColumnType, tuple[str, ...]] = {
     "integer": ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from cinque.expr import Expr
 from cinque.model.datasets import Dictionary
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+PERSON: Final = "__person__"
+"""The name of the column that tells people apart, in every query and batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,11 @@ class Source(Protocol):
         """
         ...
 
-    def batches(self, columns: Sequence[str], where: Expr | None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: Sequence[str], where: Expr | None, *, together: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         """The chosen columns of the rows where `where` is true, in constant memory, in no fixed order.
-        The dataset's person column comes last under the name `__person__` (a row number where one row is one person).
+        The dataset's person column comes last under the name `__person__` (a row number where one row is one person;
+        never missing). `together`: the rows of a person follow each other within one batch, which costs a sort.
         """
         ...

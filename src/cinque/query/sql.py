@@ -31,9 +31,7 @@ from cinque.expr import (
     columns_of,
 )
 from cinque.model.datasets import ColumnType
-
-PERSON = "__person__"
-"""The name of the column that tells people apart, in every query and batch."""
+from cinque.query.source import PERSON
 
 _SQL_TYPES = {"integer": "BIGINT", "number": "DOUBLE", "text": "TEXT", "boolean": "BOOLEAN", "date": "DATE"}
 _COMPARE: dict[str, type[exp.Binary]] = {
@@ -99,11 +97,20 @@ def typed(name: str, kind: ColumnType) -> exp.Expr:
 
 
 def rows_query(
-    relation: exp.Table, types: Types, unit: str | None, columns: Sequence[str], where: Expr | None
+    relation: exp.Table,
+    types: Types,
+    unit: str | None,
+    columns: Sequence[str],
+    where: Expr | None,
+    *,
+    together: bool = False,
 ) -> exp.Select:
-    """The chosen columns, and the person's column last where there is one, of the rows that `where` keeps."""
+    """The chosen columns, and the person's column last where there is one, of the rows that `where` keeps; `together`:
+    a person's rows follow each other.
+    """
     names = [*dict.fromkeys(columns), *([PERSON] if unit is not None else [])]
-    return _select([_name(name) for name in names], relation, types, unit, columns, where)
+    query = _select([_name(name) for name in names], relation, types, unit, columns, where)
+    return query.order_by(_name(PERSON), copy=False) if together and unit is not None else query
 
 
 def aggregate_query(

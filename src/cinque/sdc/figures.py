@@ -8,7 +8,12 @@ from typing import Any, Literal
 
 # The statbarn of a figure: https://www.w3id.org/statbarnsdc#Frequencies and so on (acro's vocabulary).
 Statbarn = Literal[
-    "Frequencies", "LinearAggregations", "Shape", "CorrelationCoefficients", "StatisticalHypothesisTests"
+    "Frequencies",
+    "LinearAggregations",
+    "Shape",
+    "CorrelationCoefficients",
+    "StatisticalHypothesisTests",
+    "HazardSurvivalTables",
 ]
 
 
@@ -19,6 +24,13 @@ class Figure:
     `people`: distinct people behind it (evidence; never leaves by this road). `kind`: `people`, a count of distinct
     people, whose value is `people`; `rows`, a count of their rows, whose value is `rows`; `other`, any other number.
     `rows` and `other` share the fate of the people-count named `of`.
+
+    Evidence of an `other` figure, each over its worst number, None where the rule does not apply to it:
+    `differing`: people whose part in the number is not the commonest part (rule 14; see stats/components.py);
+    `remainder`: what all but the two largest parts add up to, as a share of the largest, counted from the commonest
+    part (the p% rule; 0 where one person carries all that varies);
+    `smallest`: fewest people in any group that the numbers would tell (the levels of a few-valued column, and the pairs
+    of two, in cross products and moments: rule 13); groups that nobody can be in are left out.
     """
 
     id: str
@@ -27,6 +39,25 @@ class Figure:
     kind: Literal["people", "rows", "other"] = "people"
     of: str | None = None
     rows: int | None = None
+    differing: int | None = None
+    remainder: float | None = None
+    smallest: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A fit, or a session of several rounds, of whose numbers rules 6 and 15 judge whether they are too many.
+
+    `figures`: the `other` figures that fall with it; `people`: distinct people fitted on; `parameters`: coefficients;
+    `numbers`: scalars released by this TRE in all rounds, this one included; `events`: people with the rarer of two
+    outcomes, None where the outcome is a number.
+    """
+
+    figures: tuple[str, ...]
+    people: int
+    parameters: int
+    numbers: int
+    events: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +80,7 @@ class Figures:
 
     figures: tuple[Figure, ...]
     relations: tuple[Relation, ...] = ()
+    models: tuple[Model, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

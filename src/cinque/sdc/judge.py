@@ -1,8 +1,10 @@
-"""The verdict on an answer: rules 0, 1 and 11.
+"""The verdict on an answer: rules 0, 1 and 11 for counts; 3, 6, 13, 14 and 15 for the numbers that stand on them.
 
 Rule 0: every threshold counts distinct people. Rule 1: a count of fewer than the threshold is suppressed, and with it
 every figure that is of it. Rule 11: nor may it be worked out from what is released beside it. What a suppressed figure
 may be is then worked out for all of them by the same code, whatever the cause, from what an attacker has.
+Numbers that are no counts are then judged by their own evidence (`_unsafe`); what falls there takes nothing with it,
+for nothing is worked out from such a number that was not judged in its own right.
 """
 
 from __future__ import annotations
@@ -16,6 +18,13 @@ from cinque.sdc.solver import Goal, bounded_above, reach
 from cinque.sdc.system import System, build
 
 RULES = ("rule-0:distinct-people", "rule-1:threshold", "rule-11:secondary")
+NUMBERS = (
+    "rule-3:dominance",
+    "rule-6:degrees-of-freedom",
+    "rule-13:few-valued",
+    "rule-14:components",
+    "rule-15:models",
+)
 UNKNOWN = Bounds(None, None)
 
 
@@ -30,9 +39,44 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     if threshold <= 1:
         return Judgement({}, RULES[:2])  # fewer than 1 is 0: suppressing it would say it
     low = 1 if appetite.zeros == "release" else 0
-    if all(f.people >= threshold or f.people < low for f in figures.figures):
-        return Judgement({}, RULES)
+    counted = {} if _all_large(figures, low, threshold) else _counts(figures, threshold, low)
+    suppressed = counted | dict.fromkeys(_unsafe(figures, appetite, counted, low), UNKNOWN)
+    rules = RULES + NUMBERS if any(figure.kind == "other" for figure in figures.figures) else RULES
+    return Judgement(dict(sorted(suppressed.items())), rules, _findings(len(suppressed), appetite))
 
+
+def _all_large(figures: Figures, low: int, threshold: int) -> bool:
+    return all(f.people >= threshold or f.people < low for f in figures.figures)
+
+
+def _unsafe(figures: Figures, appetite: Appetite, counted: Mapping[str, Bounds], low: int) -> Iterator[str]:
+    """The numbers that may not leave: of a suppressed count or of few people (rule 1), telling a small group (13),
+    varying with few people (14) or with one (3), of a fit with too few degrees of freedom or too many numbers for the
+    people behind it (6, 15).
+    """
+    threshold = appetite.threshold
+    for figure in figures.figures:
+        if figure.kind == "other" and (
+            figure.of in counted
+            or low <= figure.people < threshold
+            or (figure.smallest is not None and low <= figure.smallest < threshold)
+            or (figure.differing is not None and figure.differing < threshold)
+            or (figure.remainder is not None and figure.remainder < appetite.dominance)
+        ):
+            yield figure.id
+    for model in figures.models:
+        most = appetite.ratio * (model.people if model.events is None else model.events)
+        if (
+            model.people - model.parameters < appetite.dof
+            or model.parameters > most
+            or model.numbers > appetite.ratio * model.people
+            or (model.events is not None and model.events < threshold)
+        ):
+            yield from model.figures
+
+
+def _counts(figures: Figures, threshold: int, low: int) -> dict[str, Bounds]:
+    """Rules 1 and 11: bounds for every count that is suppressed."""
     system = build(figures.figures, figures.relations)
     primaries = [i for i, value in enumerate(system.values) if system.people[i] and low <= value < threshold]
     # Rule 11's measure: after all subtraction a primary may still be anything that its suppression leaves open. A zero
@@ -43,10 +87,7 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     for component in system.components(hidden):
         here = {i: need for i, need in needs.items() if i in component}
         suppressed |= dict(_bounds(system, component, here, threshold, low))
-    for figure in figures.figures:
-        if figure.kind == "other" and (figure.of in suppressed or low <= figure.people < threshold):
-            suppressed[figure.id] = UNKNOWN
-    return Judgement(dict(sorted(suppressed.items())), RULES, _findings(len(suppressed), appetite))
+    return suppressed
 
 
 def _bounds(
@@ -96,6 +137,6 @@ def _findings(count: int, appetite: Appetite) -> tuple[str, ...]:
     small = f"{1 if appetite.zeros == 'release' else 0} to {appetite.threshold - 1} people"
     figures = "1 figure is" if count == 1 else f"{count} figures are"
     return (
-        f"{figures} suppressed: counts of {small}, what belongs to them, and whatever else would let them be "
-        "worked out. Each is given as the bounds between which it lies.",
+        f"{figures} suppressed: counts of {small}, what belongs to them, whatever else would let them be worked out, "
+        "and numbers on which too few people have a bearing. Each is given as the bounds between which it lies.",
     )

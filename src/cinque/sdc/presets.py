@@ -1,6 +1,7 @@
 """Risk appetites of known organisations, as data with their sources, and how a TRE names or writes its own.
 
-A preset says which of its organisation's rules it carries. None is that organisation's approval of anything.
+A preset says which of its organisation's rules it carries. None is that organisation's approval of anything. Where it
+names no numbers for models, sums and sessions, those are Appetite's own defaults.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ PRESETS: Final[Mapping[str, Appetite]] = {
         ),
         Appetite(
             "abs-datalab",
-            "https://www.abs.gov.au (DataLab, input and output clearance): 10 unweighted contributors. PARTIAL: the "
-            "dominance rules (1,50) and (2,67), degrees of freedom and differences between tables are not applied.",
+            "https://www.abs.gov.au (DataLab, input and output clearance): 10 unweighted contributors, 10 degrees "
+            "of freedom. PARTIAL: dominance (1,50) and (2,67) and differences between tables are not applied.",
             threshold=10,
         ),
         Appetite(
@@ -48,8 +49,8 @@ PRESETS: Final[Mapping[str, Appetite]] = {
         ),
         Appetite(
             "datashield",
-            "https://github.com/datashield/dsBase 6.3.3, nfilter.tab 3: counts of 1 and 2 are suppressed. PARTIAL: its "
-            "filters for models, strings, neighbours and noise are not applied.",
+            "https://github.com/datashield/dsBase 6.3.3, nfilter.tab 3: counts of 1 and 2 are suppressed; "
+            "nfilter.glm 0.33. PARTIAL: its filters for strings, neighbours and noise are not applied.",
             threshold=3,
             zeros="release",
         ),
@@ -70,21 +71,32 @@ def preset(name: str) -> Appetite:
 
 
 def appetite_from(spec: str | Mapping[str, Any]) -> Appetite:
-    """A preset by its name, or an own appetite from `threshold` (people; required), `zeros` ("suppress", unless
-    "release") and `source` (where the numbers come from). Raises Refused in words for anything else.
+    """A preset by its name, or an own appetite from the fields of Appetite but its name; `threshold` is required.
+    Raises Refused in words for anything else.
     """
     if isinstance(spec, str):
         return preset(spec)
-    if unknown := sorted(set(spec) - {"threshold", "zeros", "source"}):
+    if unknown := sorted(set(spec) - set(_FIELDS)):
         raise _malformed(f"A risk appetite has no field {', '.join(f'`{name}`' for name in unknown)}.")
-    threshold, zeros, source = spec.get("threshold"), spec.get("zeros", "suppress"), spec.get("source", "")
-    if not isinstance(threshold, int) or isinstance(threshold, bool):
-        raise _malformed("A risk appetite's `threshold` is missing or not a whole number of people.")
-    if zeros not in ("suppress", "release"):
+    for name, value in spec.items():
+        kinds, meant = _FIELDS[name]
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            raise _malformed(f"A risk appetite's `{name}` is not {meant}.")
+    if "threshold" not in spec:
+        raise _malformed("A risk appetite's `threshold` is missing.")
+    if spec.get("zeros", "suppress") not in ("suppress", "release"):
         raise _malformed("A risk appetite's `zeros` is neither `suppress` nor `release`.")
-    if not isinstance(source, str):
-        raise _malformed("A risk appetite's `source` is not text.")
-    return Appetite("custom", source, threshold, zeros)
+    return Appetite("custom", **{"source": "", **spec})
+
+
+_FIELDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "threshold": (int, "a whole number of people"),
+    "zeros": (str, "`suppress` or `release`"),
+    "dof": (int, "a whole number of degrees of freedom"),
+    "dominance": (int | float, "a share between 0 and 1"),
+    "ratio": (int | float, "a share between 0 and 1"),
+    "source": (str, "text"),
+}
 
 
 def digest(appetite: Appetite) -> str:
@@ -93,4 +105,6 @@ def digest(appetite: Appetite) -> str:
 
 
 def _malformed(sentence: str) -> Refused:
-    return Refused("appetite-malformed", sentence, remedy="Its fields are `threshold`, `zeros` and `source`.")
+    return Refused(
+        "appetite-malformed", sentence, remedy=f"Its fields are {', '.join(f'`{name}`' for name in _FIELDS)}."
+    )
