@@ -141,6 +141,22 @@ def test_batches(source: DuckDBSource) -> None:
     assert kept == {"age": [50], "__person__": [3]}
 
 
+@pytest.mark.parametrize("batch_rows", [1, 2, 3, 2048])
+def test_a_persons_rows_stay_together(tmp_path: Path, batch_rows: int) -> None:
+    people = [5, 1, 1, 2, 2, 2, 2, 2, 9, 1, 5, 7]
+    a_csv(tmp_path, "rows.csv", ["person", "x"], [[person, row] for row, person in enumerate(people)])
+    columns = (Column("person", "integer", identifying=True), Column("x", "integer"))
+    with open_duckdb(a_dataset(Source(file="rows.csv"), "person", columns), tmp_path, batch_rows=batch_rows) as source:
+        batches = [b.to_pydict() for b in source.batches(["x"], None, together=True)]
+    seen = [set(batch["__person__"]) for batch in batches]
+    assert sum(map(len, seen)) == len(set().union(*seen)) == 5  # nobody is in two batches
+    for batch in batches:
+        assert batch["__person__"] == sorted(batch["__person__"])
+    assert sorted((p, x) for b in batches for p, x in zip(b["__person__"], b["x"], strict=True)) == sorted(
+        (person, row) for row, person in enumerate(people)
+    )
+
+
 def test_one_row_a_person_counts_rows(folder: Path) -> None:
     with open_duckdb(a_dataset(SOURCES["parquet"], unit=None), folder, batch_rows=2) as source:
         (everyone,) = source.aggregate(["bmi"], [], None)

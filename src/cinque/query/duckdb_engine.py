@@ -8,27 +8,25 @@ itself would still allow `COPY … TO` onto the named files, so a TRE keeps them
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import duckdb
-import numpy as np
 from sqlglot import exp
 
 from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import ColumnType, Dataset, Dictionary
+from cinque.query.batches import numbered, whole_people
 from cinque.query.duckdb_files import attach
-from cinque.query.source import PERSON, Group, Moments
-from cinque.query.sql import aggregate_query, centred_query, rows_query
+from cinque.query.grouped import aggregate, not_answerable
+from cinque.query.source import Group
+from cinque.query.sql import rows_query
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_WELL_CONDITIONED = 100.0
-"""|mean| over standard deviation up to which a running variance keeps about 13 of 16 digits."""
 
 
 def open_duckdb(
@@ -91,19 +89,7 @@ class DuckDBSource:
 
     def aggregate(self, columns: Sequence[str], by: Sequence[str], where: Expr | None) -> list[Group]:
         """See `query.source.Source`. Groups come in the order of the declared levels, missing last."""
-        columns = list(dict.fromkeys(columns))
-        levels = [self._levels(name) for name in by]
-        types = self._types(columns)
-        query = aggregate_query(self.relation, types, self.dataset.unit, columns, by, where)
-        groups = [_group(row, len(by), columns) for row in self.select(query)]
-        # A level that was never declared is a value from a row.
-        if any(level not in known for group in groups for level, known in zip(group.levels, levels, strict=True)):
-            raise _not_answerable()
-        loose = [name for name in columns if any(_ill_conditioned(group.moments[name]) for group in groups)]
-        if loose:
-            centred = self.select(centred_query(self.relation, types, loose, by, where))
-            groups = _centred(groups, centred, len(by), loose)
-        return sorted(groups, key=lambda g: [known[level] for level, known in zip(g.levels, levels, strict=True)])
+        return aggregate(self.select, self.relation, self.dataset, columns, by, where)
 
     def batches(
         self, columns: Sequence[str], where: Expr | None, *, together: bool = False
@@ -113,7 +99,7 @@ class DuckDBSource:
         query = rows_query(self.relation, self._types(columns), unit, columns, where, together=together)
         found = self._read(query)
         if unit is None:
-            return _numbered(found, names)
+            return numbered(found, names)
         return whole_people(found) if together else found
 
     def _read(self, query: exp.Select) -> Iterator[pa.RecordBatch]:
@@ -123,7 +109,7 @@ class DuckDBSource:
         try:
             yield from connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows)
         except (duckdb.Error, pa.ArrowException) as error:
-            raise _not_answerable(error) from None
+            raise _failed(error) from None
         finally:
             connection.close()
 
@@ -134,7 +120,7 @@ class DuckDBSource:
         try:
             return connection.execute(_only_select(query)).fetchall()
         except duckdb.Error as error:
-            raise _not_answerable(error) from None
+            raise _failed(error) from None
         finally:
             self._live.pop(threading.get_ident(), None)
             connection.close()
@@ -150,18 +136,6 @@ class DuckDBSource:
         for name in columns:
             self._dictionary.column(name)
         return self._dictionary.types()
-
-    def _levels(self, name: str) -> dict[str | None, int]:
-        """The declared levels of a factor in their order, missing last."""
-        column = self._dictionary.column(name)
-        levels = ("false", "true") if column.type == "boolean" else column.levels
-        if levels is None or column.type == "number":
-            raise Refused(
-                "not-a-factor",
-                f"Column `{name}` has no declared levels, so rows cannot be grouped by it.",
-                remedy="Group by a column for which the dataset's dictionary lists levels.",
-            )
-        return {level: place for place, level in enumerate([*levels, None])}
 
     def _open(self) -> tuple[duckdb.DuckDBPyConnection, exp.Table]:
         with self._lock:
@@ -189,38 +163,6 @@ class DuckDBSource:
         return connection, relation
 
 
-def _numbered(batches: Iterable[pa.RecordBatch], names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """One row is one person: the row's number tells people apart."""
-    import pyarrow as pa
-
-    row = 0
-    for batch in batches:
-        numbers = pa.array(np.arange(row, row + batch.num_rows, dtype=np.int64))
-        row += batch.num_rows
-        yield pa.RecordBatch.from_arrays([*(batch.column(name) for name in names), numbers], names=[*names, PERSON])
-
-
-def whole_people(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Batches in which a person's rows follow each other, cut anew so that nobody is in two."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    held: list[pa.RecordBatch] = []  # rows of the last person so far
-    for batch in batches:
-        if not batch.num_rows:
-            continue
-        last = batch.column(PERSON)[batch.num_rows - 1]
-        begin = pc.index(batch.column(PERSON), last).as_py()
-        if held and (begin or held[-1].column(PERSON)[0] != last):
-            yield pa.concat_batches([*held, batch.slice(0, begin)])
-            held = []
-        elif begin:
-            yield batch.slice(0, begin)
-        held.append(batch.slice(begin))
-    if held:
-        yield pa.concat_batches(held)
-
-
 def _only_select(query: exp.Select) -> str:
     """The query's SQL. Raises Refused unless DuckDB itself reads it as one SELECT."""
     # Plain means drift by their rounding error; this one carries it along (Kahan 1965).
@@ -239,52 +181,8 @@ def _compensated(node: exp.Expr) -> exp.Expr:
     return node
 
 
-def _group(row: Sequence[Any], keys: int, columns: Sequence[str]) -> Group:
-    moments = {
-        name: Moments(
-            rows=row[at],
-            people=row[at + 1],
-            people_missing=row[at + 2],
-            rows_missing=row[keys] - row[at],
-            mean=row[at + 3],
-            m2=row[at + 4],
-        )
-        for at, name in zip(range(keys + 2, len(row), 5), columns, strict=True)
-    }
-    return Group(tuple(row[:keys]), people=row[keys + 1], rows=row[keys], moments=moments)
-
-
-def _ill_conditioned(found: Moments) -> bool:
-    if found.mean is None or found.m2 is None:
-        return False
-    return found.m2 * _WELL_CONDITIONED**2 < found.rows * found.mean**2
-
-
-def _centred(groups: list[Group], rows: list[tuple[Any, ...]], keys: int, columns: Sequence[str]) -> list[Group]:
-    """`groups` with the moments of `columns` put right: mean = c + S1/n, M2 = S2 - S1^2/n."""
-    found = {tuple(row[:keys]): row[keys:] for row in rows}
-    result = []
-    for group in groups:
-        moments = dict(group.moments)
-        for place, name in enumerate(columns):
-            old = moments[name]
-            centre, first, second = found[group.levels][3 * place : 3 * place + 3]
-            if centre is not None:
-                moments[name] = Moments(
-                    people=old.people,
-                    rows=old.rows,
-                    people_missing=old.people_missing,
-                    rows_missing=old.rows_missing,
-                    mean=centre + first / old.rows,
-                    m2=max(0.0, second - first * first / old.rows),
-                )
-        result.append(Group(group.levels, group.people, group.rows, moments))
-    return result
-
-
-def _not_answerable(error: Exception | None = None) -> Refused:
-    refused = Refused("not_answerable", "This question cannot be answered on this data.")
-    return refused if error is None else _noted(refused, error)
+def _failed(error: Exception) -> Refused:
+    return _noted(not_answerable(), error)
 
 
 def _noted(refused: Refused, error: Exception) -> Refused:

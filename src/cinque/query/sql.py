@@ -46,6 +46,7 @@ _ARITHMETIC: dict[str, type[exp.Binary]] = {"+": exp.Add, "-": exp.Sub, "*": exp
 _NUMERIC = ("integer", "number")
 
 Types = Mapping[str, ColumnType]
+Relation = exp.Table | exp.Subquery  # where the rows are
 
 
 def condition(expr: Expr, types: Types) -> exp.Expr:
@@ -97,7 +98,7 @@ def typed(name: str, kind: ColumnType) -> exp.Expr:
 
 
 def rows_query(
-    relation: exp.Table,
+    relation: Relation,
     types: Types,
     unit: str | None,
     columns: Sequence[str],
@@ -114,7 +115,7 @@ def rows_query(
 
 
 def aggregate_query(
-    relation: exp.Table,
+    relation: Relation,
     types: Types,
     unit: str | None,
     columns: Sequence[str],
@@ -141,7 +142,7 @@ def aggregate_query(
 
 
 def centred_query(
-    relation: exp.Table, types: Types, columns: Sequence[str], by: Sequence[str], where: Expr | None
+    relation: Relation, types: Types, columns: Sequence[str], by: Sequence[str], where: Expr | None
 ) -> exp.Select:
     """A row a group: the levels of `by` as text, and for each of `columns` the centre c (a mean), sum(x - c) and
     sum((x - c)^2): the corrected two-pass algorithm of Chan, Golub and LeVeque (1983), for data whose spread is small
@@ -185,7 +186,7 @@ def centred_query(
 
 def _select(
     selected: Iterable[exp.Expr],
-    relation: exp.Table,
+    relation: Relation,
     types: Types,
     unit: str | None,
     columns: Iterable[str],
