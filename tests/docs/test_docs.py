@@ -83,14 +83,16 @@ def test_the_agreements_of_the_page_are_well_written(tmp_path: Path) -> None:
     (tmp_path / "admissions.csv").write_text("person_id,sex,age\n1,F,40\n2,M,50\n")
     draft = declare_csv(tmp_path / "admissions.csv", "admissions", release="1", unit="person_id", source="x.csv")
     (home / "tre/datasets/admissions.toml").write_text(draft.replace("# levels", "levels"))
-    for file, text in zip(
-        ("people", "projects", "agreements", "revoked"), blocks(DOCS / "howto/write-agreements.md", "toml"), strict=True
-    ):
+    *texts, postgres, revoked = blocks(DOCS / "howto/write-agreements.md", "toml")
+    for file, text in zip(("people", "projects", "agreements", "revoked"), (*texts, revoked), strict=True):
         (home / f"tre/{file}.toml").write_text(text)
 
-    report = inspect(home / "tre", frozenset(registry.names()), TODAY)
+    assert inspect(home / "tre", frozenset(registry.names()), TODAY).mistakes == ()
 
-    assert report.mistakes == ()
+    declared = home / "tre/datasets/admissions.toml"
+    declared.write_text(declared.read_text().replace('[source]\nfile = "x.csv"\n', postgres))
+    assert 'service = "cohort"' in declared.read_text()
+    assert inspect(home / "tre", frozenset(registry.names()), TODAY).mistakes == ()
 
 
 def a_tre(root: Path, card: str = "researcher.card.json") -> Path:

@@ -136,34 +136,34 @@ def test_types_of_a_database_are_not_bent(tmp_path: Path) -> None:
 
 def test_a_snapshot_changes_with_what_would_be_read(tmp_path: Path) -> None:
     dataset = a_cohort(tmp_path, *GOOD)
-    first = snapshot(dataset, tmp_path, b"salt")
+    first = snapshot(open_duckdb(dataset, tmp_path), b"salt")
     assert len(first) == 64
     os.utime(tmp_path / "cohort.csv", ns=(1, 1))
-    assert snapshot(dataset, tmp_path, b"salt") == first  # the same bytes are the same data
-    assert snapshot(dataset, tmp_path, b"other") != first
-    assert snapshot(replace(dataset, release="r2"), tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") == first  # the same bytes are the same data
+    assert snapshot(open_duckdb(dataset, tmp_path), b"other") != first
+    assert snapshot(open_duckdb(replace(dataset, release="r2"), tmp_path), b"salt") != first
     viewed = replace(dataset, source=Source(file="cohort.csv", sql="SELECT * FROM data"))
-    assert snapshot(viewed, tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(viewed, tmp_path), b"salt") != first
     (tmp_path / "cohort.csv.wal").write_bytes(b"")
-    assert snapshot(dataset, tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") != first
     (tmp_path / "cohort.csv.wal").unlink()
     a_cohort(tmp_path, *GOOD[:-1], GOOD[-1].replace("a,b", "a,c"))
-    assert snapshot(dataset, tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") != first
 
 
 def test_a_large_file_is_known_by_size_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cinque.query.registration.SMALL", 10)
+    monkeypatch.setattr("cinque.query.duckdb_files.SMALL", 10)
     dataset = a_cohort(tmp_path, *GOOD)
-    first = snapshot(dataset, tmp_path, b"salt")
-    assert snapshot(dataset, tmp_path, b"salt") == first
+    first = snapshot(open_duckdb(dataset, tmp_path), b"salt")
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") == first
     os.utime(tmp_path / "cohort.csv", ns=(1, 1))
-    assert snapshot(dataset, tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") != first
 
 
 def test_a_snapshot_covers_every_named_file(tmp_path: Path) -> None:
     a_cohort(tmp_path, *GOOD)
     (tmp_path / "second.csv").write_text("a\n1\n")
     dataset = Dataset("c", "1", Source(sql="SELECT 1", files={"a": "cohort.csv", "b": "second.csv"}), COLUMNS)
-    first = snapshot(dataset, tmp_path, b"salt")
+    first = snapshot(open_duckdb(dataset, tmp_path), b"salt")
     (tmp_path / "second.csv").write_text("a\n2\n")
-    assert snapshot(dataset, tmp_path, b"salt") != first
+    assert snapshot(open_duckdb(dataset, tmp_path), b"salt") != first

@@ -145,8 +145,12 @@ def _columns(declared: Declared, entry: Entry, noun: str, agreement: Agreement) 
 def _dataset(entry: Entry, dataset: Dataset) -> Iterator[Mistake]:
     yield from _text(entry, id=dataset.id, release=dataset.release)
     source = dataset.source
-    if source.sql is None and (source.file is None) == (source.database is None):
-        remedy = 'Write `file = "…"`, or `database = "…"` with `table = "…"`, or `sql` over `files`.'
+    if source.service is not None:
+        if (source.table is None) == (source.sql is None) or source.file or source.database or source.files:
+            remedy = 'Write `service = "…"` with either `table = "schema.table"` or `sql = "SELECT …"`.'
+            yield entry.mistake("A `service` has a `table` or `sql`, and nothing else.", remedy, at=("source",))
+    elif source.sql is None and (source.file is None) == (source.database is None):
+        remedy = 'Write `file = "…"`, `database = "…"` with `table = "…"`, `sql` over `files`, or `service = "…"`.'
         yield entry.mistake("The source names not exactly one place where the rows are.", remedy, at=("source",))
     elif source.sql is None and (source.database is not None) != (source.table is not None):
         yield entry.mistake("A `table` is named with a `database`, and only then.", at=("source",))

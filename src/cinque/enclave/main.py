@@ -18,15 +18,13 @@ from cinque.enclave.service import Enclave
 from cinque.enclave.settings import EnclaveHome, EnclaveSettings
 from cinque.enclave.worker import Worker
 from cinque.errors import Refused, Unreadable
-from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, system_clock
 from cinque.lib.digest import keyed_hex
 from cinque.lib.ids import Random, system_random
-from cinque.lib.parse import dump
 from cinque.model.datasets import Dataset
 from cinque.model.lifecycle import FINAL
-from cinque.query.duckdb_engine import DuckDBSource, open_duckdb
-from cinque.query.registration import register, signature, snapshot
+from cinque.query.engine import Engine, open_engine
+from cinque.query.registration import register, snapshot
 from cinque.relay.below import Loop, Poller, Sender
 from cinque.relay.running import Log, Running, alone, on_error, serve, settings, structured_log, used_tokens
 from cinque.storage.database import open_database
@@ -43,25 +41,25 @@ class Sources:
         self._folder = folder
         self._settings = found
         self._salt = salt
-        self._open: dict[str, tuple[object, DuckDBSource, str]] = {}
+        self._open: dict[str, tuple[object, Engine, str]] = {}
         self._lock = threading.Lock()
 
-    def open(self, dataset: Dataset) -> tuple[DuckDBSource, str]:
+    def open(self, dataset: Dataset) -> tuple[Engine, str]:
         """The source of a dataset and the opaque id of its snapshot. Raises Refused("dataset-…") when it is not as
         declared: words for the TRE's operator, which the worker does not pass on.
         """
-        mark = canonical(dump(dataset)), signature(dataset, self._folder)
         with self._lock:
             kept = self._open.get(dataset.id)
-            if kept is not None and kept[0] == mark:
+            if kept is not None and kept[0] == (kept[1].signature() if kept[1].dataset == dataset else None):
                 return kept[1], kept[2]
-            source = open_duckdb(
+            source = open_engine(
                 dataset, self._folder, memory_limit=self._settings.memory, threads=self._settings.threads
             )
+            mark = source.signature()
             register(source)
             if kept is not None:
                 kept[1].close()
-            self._open[dataset.id] = (mark, source, snapshot(dataset, self._folder, self._salt))
+            self._open[dataset.id] = (mark, source, snapshot(source, self._salt))
             return self._open[dataset.id][1:]
 
     def close(self) -> None:

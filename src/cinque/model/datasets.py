@@ -67,7 +67,8 @@ class Dictionary:
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where the rows are, inside the TRE: exactly one of `file` (CSV, Parquet), `database` (a DuckDB file) with
-    `table`, or either with `sql` (the TRE's own single SELECT; files and databases are named in `files`).
+    `table`, or either with `sql` (the TRE's own single SELECT; files and databases are named in `files`); or `service`
+    (an entry of the account's pg_service.conf: a PostgreSQL database) with a `table` or `sql`.
     Paths are relative to the TRE's folder. Never leaves the TRE.
     """
 
@@ -77,6 +78,7 @@ class Source:
     table: str | None = None
     sql: str | None = None
     files: dict[str, str] = field(default_factory=dict)
+    service: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

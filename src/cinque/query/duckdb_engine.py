@@ -20,7 +20,7 @@ from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import ColumnType, Dataset, Dictionary
 from cinque.query.batches import numbered, whole_people
-from cinque.query.duckdb_files import attach
+from cinque.query.duckdb_files import attach, files_of, fingerprint
 from cinque.query.grouped import aggregate, not_answerable
 from cinque.query.source import Group
 from cinque.query.sql import rows_query
@@ -73,6 +73,19 @@ class DuckDBSource:
     def relation(self) -> exp.Table:
         """Where the rows are, in the open connection."""
         return self._open()[1]
+
+    def signature(self) -> tuple[tuple[int, int] | None, ...]:
+        """(size, time of change in ns) of each file of the dataset."""
+        paths = [path for group in files_of(self.dataset, self._folder).values() for path in group]
+        return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths)
+
+    def content(self) -> dict[str, list[list[str]]]:
+        """For each file its size and its content (up to SMALL bytes) or its time of change: a large file rewritten with
+        its old size and time stays the same.
+        """
+        return {
+            name: [fingerprint(path) for path in paths] for name, paths in files_of(self.dataset, self._folder).items()
+        }
 
     def close(self) -> None:
         """Gives the connection back; the next question opens a new one."""

@@ -11,6 +11,7 @@ import sqlglot
 from sqlglot import exp
 
 from cinque.errors import Refused
+from cinque.lib.digest import sha256_hex
 from cinque.model.datasets import ColumnType, Dataset
 from cinque.query.source import PERSON
 
@@ -34,6 +35,8 @@ _FIELDS: dict[ColumnType, str] = {
 _CASTS = {"integer": "BIGINT", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
 _VIEW = "__dataset__"
 _DATA = "data"
+SMALL = 16 * 2**20
+"""Bytes up to which a file's content is read for the snapshot's id."""
 
 
 def attach(dataset: Dataset, folder: Path, connection: duckdb.DuckDBPyConnection) -> exp.Table:
@@ -45,6 +48,23 @@ def attach(dataset: Dataset, folder: Path, connection: duckdb.DuckDBPyConnection
     _check_columns(dataset, connection, relation)
     connection.execute("SET lock_configuration = true")
     return relation
+
+
+def files_of(dataset: Dataset, folder: Path) -> dict[str, list[Path]]:
+    """The files that a dataset is read from, by name; a DuckDB file's newest changes stand in the log beside it."""
+    source = dataset.source
+    named = {**source.files, "": source.file or source.database or ""}
+    paths = {name: (folder / path).resolve() for name, path in named.items() if path}
+    return {name: [path, path.with_name(path.name + ".wal")] for name, path in paths.items()}
+
+
+def fingerprint(path: Path) -> list[str]:
+    """Size, and SHA-256 of the content of a file of up to SMALL bytes, else its time of change."""
+    if not path.is_file():
+        return ["absent"]
+    found = path.stat()
+    content = sha256_hex(path.read_bytes()) if found.st_size <= SMALL else f"at {found.st_mtime_ns}"
+    return [str(found.st_size), content]
 
 
 class _Attaching:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from sqlglot import exp
 
 from cinque.errors import Refused
 from cinque.lib.canonical import canonical
-from cinque.lib.digest import keyed_hex, sha256_hex
+from cinque.lib.digest import keyed_hex
 from cinque.model.datasets import Column, Dataset
-from cinque.query.duckdb_engine import DuckDBSource
+from cinque.query.engine import Engine
 from cinque.query.sql import typed
 
-SMALL = 16 * 2**20
-"""Bytes up to which a file's content is read for the snapshot's id."""
 
-
-def register(source: DuckDBSource) -> None:
+def register(source: Engine) -> None:
     """Reads the whole dataset. Raises Refused, naming columns and never a value: what opening raises, "dataset-empty",
     "dataset-unfit", "dataset-unit", "dataset-unit-missing", "dataset-levels", "dataset-undeclared-level".
     """
@@ -32,36 +28,13 @@ def register(source: DuckDBSource) -> None:
     _check_levels(source)
 
 
-def snapshot(dataset: Dataset, folder: Path, salt: bytes) -> str:
-    """An opaque id of what is read now: HMAC-SHA-256 under the TRE's own `salt` over the declared source, release and,
-    for each file, its size and its content (up to SMALL bytes) or its time of change. 64 hexadecimal digits that cannot
-    be tried against guesses without the salt. A large file rewritten with its old size and time keeps its id.
+def snapshot(source: Engine, salt: bytes) -> str:
+    """An opaque id of what is read now: HMAC-SHA-256 under the TRE's own `salt` over the declared source, the release
+    and what the engine says of the content. 64 hexadecimal digits that nobody can try guesses against without the salt.
     """
-    files = {name: [_file(path) for path in paths] for name, paths in _files(dataset, folder).items()}
-    described = {"release": dataset.release, "source": asdict(dataset.source), "files": files}
+    declared = source.dataset
+    described = {"release": declared.release, "source": asdict(declared.source), "content": source.content()}
     return keyed_hex(salt, canonical(described))
-
-
-def signature(dataset: Dataset, folder: Path) -> tuple[tuple[int, int] | None, ...]:
-    """(size, time of change in ns) of each file of the dataset: a cheap look whether its snapshot may have changed."""
-    paths = [path for group in _files(dataset, folder).values() for path in group]
-    return tuple((path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in paths)
-
-
-def _files(dataset: Dataset, folder: Path) -> dict[str, list[Path]]:
-    source = dataset.source
-    named = {**source.files, "": source.file or source.database or ""}
-    paths = {name: (folder / path).resolve() for name, path in named.items() if path}
-    # A DuckDB file's newest changes stand in the log beside it.
-    return {name: [path, path.with_name(path.name + ".wal")] for name, path in paths.items()}
-
-
-def _file(path: Path) -> list[str]:
-    if not path.is_file():
-        return ["absent"]
-    found = path.stat()
-    content = sha256_hex(path.read_bytes()) if found.st_size <= SMALL else f"at {found.st_mtime_ns}"
-    return [str(found.st_size), content]
 
 
 def _check_declaration(dataset: Dataset) -> None:
@@ -79,7 +52,7 @@ def _check_declaration(dataset: Dataset) -> None:
             raise Refused("dataset-levels", f"Column `{column.name}` is a number with levels, or has a level twice.")
 
 
-def _check_values(source: DuckDBSource) -> None:
+def _check_values(source: Engine) -> None:
     dataset = source.dataset
     if _readable(source, dataset.columns):
         return
@@ -97,7 +70,7 @@ def _check_values(source: DuckDBSource) -> None:
     )
 
 
-def _readable(source: DuckDBSource, columns: Sequence[Column]) -> bool:
+def _readable(source: Engine, columns: Sequence[Column]) -> bool:
     counts = [exp.Count(this=typed(column.name, column.type)) for column in columns]
     query = exp.select(*counts).from_(source.relation.copy())
     try:
@@ -107,7 +80,7 @@ def _readable(source: DuckDBSource, columns: Sequence[Column]) -> bool:
     return True
 
 
-def _check_unit(source: DuckDBSource) -> None:
+def _check_unit(source: Engine) -> None:
     unit = source.dataset.unit
     if unit is None:
         return
@@ -121,7 +94,7 @@ def _check_unit(source: DuckDBSource) -> None:
         )
 
 
-def _check_levels(source: DuckDBSource) -> None:
+def _check_levels(source: Engine) -> None:
     undeclared = []
     for column in source.dataset.columns:
         if column.levels is not None:
@@ -139,7 +112,7 @@ def _check_levels(source: DuckDBSource) -> None:
         )
 
 
-def _any(source: DuckDBSource, condition: exp.Expr) -> bool:
+def _any(source: Engine, condition: exp.Expr) -> bool:
     return bool(
         source.select(exp.select(exp.Literal.number(1)).from_(source.relation.copy()).where(condition).limit(1))
     )
