@@ -109,14 +109,14 @@ def check(
     files: Mapping[str, bytes] | None = None,
     container: tuple[Problem, ...] | None = None,
     stage: str | None = None,
-    profile_id: str = FIVE_SAFES,
+    profile_id: str | Profile = FIVE_SAFES,
     others: tuple[Index, ...] | None = None,
 ) -> Report:
     """Every rule of the profile that applies at the crate's stage, in the order of the profile; then those of the
     profiles that the crate says it conforms to, and those of the crates in its payload.
 
     `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
-    folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
+    folder that is no bag. `profile_id`: of an installed profile, or a profile from elsewhere itself. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
     profile's; None finds it from the graph. `others`: the crates that this one is judged beside. Never raises for what
     the metadata says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown
     profile.
@@ -138,10 +138,12 @@ def check(
         subject = Subject(crate.index, phases(crate.index), at, payload=crate.payload)
         found_inside, _ = _judge(subject, [profile(RO_CRATE), *map(profile, crate.claims)])
         findings += [replace(finding, entity=path + finding.entity.removeprefix("./")) for finding in found_inside]
-    return Report(profile_id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
+    return Report(rules.id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
 
 
-def examine(path: Path | str, *, stage: str | None = None, profile_id: str | None = FIVE_SAFES) -> Report:
+def examine(
+    path: Path | str, *, stage: str | None = None, profile_id: str | Profile | None = FIVE_SAFES
+) -> Report:
     """`check` of what lies at this path: a bag's ZIP, a bag's folder, a crate's folder, or a metadata file alone.
     `profile_id`: None for the crate's `own_profile`.
 
@@ -162,8 +164,8 @@ def examine(path: Path | str, *, stage: str | None = None, profile_id: str | Non
     return Report(rules.id, at, tuple(findings), silent, time.perf_counter() - started)
 
 
-def _profile(profile_id: str, stage: str | None) -> Profile:
-    found = profile(profile_id)
+def _profile(profile_id: str | Profile, stage: str | None) -> Profile:
+    found = profile_id if isinstance(profile_id, Profile) else profile(profile_id)
     if stage is not None and stage not in found.by_stage:
         known = ", ".join(found.by_stage)
         raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {known}.")
@@ -171,7 +173,7 @@ def _profile(profile_id: str, stage: str | None) -> Profile:
 
 
 def check_together(
-    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str | None = FIVE_SAFES
+    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str | Profile | None = FIVE_SAFES
 ) -> list[Report]:
     """A report a crate, each judged beside the others: what holds only across the crates of one record (R213, R214,
     R240, R241, R245) is found. `crates`: metadata document and files of each, as for `check`, which it raises like.
@@ -188,7 +190,7 @@ def check_together(
     ]
 
 
-def examine_together(paths: Sequence[Path], *, profile_id: str | None = FIVE_SAFES) -> list[Report]:
+def examine_together(paths: Sequence[Path], *, profile_id: str | Profile | None = FIVE_SAFES) -> list[Report]:
     """`check_together` of what lies at these paths. Raises what `load_for_check` raises."""
     return check_together([load_for_check(path) for path in paths], profile_id=profile_id)
 
@@ -199,7 +201,9 @@ def read_index(metadata: Any) -> Index:
 
 
 def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding], list[tuple[str, str]]]:
-    """The findings of these profiles' rules, each rule asked once; and which rules need what is not there."""
+    """The findings of these profiles' rules, each rule asked once, at the level of the first that has it; and which
+    rules need what is not there.
+    """
     has = {
         "graph": True,
         "payload": subject.payload is not None,
@@ -209,7 +213,11 @@ def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding]
     }
     findings: list[Finding] = []
     silent: list[tuple[str, str]] = []
-    for rule in dict.fromkeys(rule for each in profiles for rule in each.at(subject.stage)):
+    asked: dict[Any, Rule] = {}
+    for each in profiles:
+        for rule in each.at(subject.stage):
+            asked.setdefault((rule.id, rule.find), rule)
+    for rule in asked.values():
         if has[rule.needs]:
             findings += _findings(rule, subject)
         else:
