@@ -34,7 +34,9 @@ _SHOWN = 200  # characters of a crate's own text in a finding
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that is broken: which, how binding, at which property of which entity, what is wrong, how to mend it."""
+    """A rule that is broken: which, how binding, at which property of which entity, what is wrong, how to mend it.
+    `rule`: the requirement; `part`: the rule's whole id, which of several rules of one requirement it is.
+    """
 
     rule: str
     level: Level
@@ -42,6 +44,7 @@ class Finding:
     property: str
     message: str
     remedy: str
+    part: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """As in the report's JSON."""
@@ -230,7 +233,7 @@ def _findings(rule: Rule, subject: Subject) -> list[Finding]:
     found = [_finding(rule, hit) for hit in islice(hits, _MOST)]
     if len(found) == _MOST and (more := sum(1 for _ in hits)):
         message = f"The same at {more} more places."
-        found.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy))
+        found.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy, rule.id))
     return found
 
 
@@ -240,7 +243,7 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         message = message.replace("{value}", _plain(hit.value or "the value"))
         message = message[:1].upper() + message[1:]
     where = hit.property or rule.property
-    return Finding(rule.requirement, rule.level, _plain(hit.entity), _plain(where), message, rule.remedy)
+    return Finding(rule.requirement, rule.level, _plain(hit.entity), _plain(where), message, rule.remedy, rule.id)
 
 
 def _plain(found: str) -> str:
