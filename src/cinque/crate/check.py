@@ -119,10 +119,10 @@ def check(
     profiles that the crate says it conforms to, and those of the crates in its payload.
 
     `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
-    folder that is no bag. `profile_id`: of an installed profile, or a profile from elsewhere itself. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
-    profile's; None finds it from the graph. `others`: the crates that this one is judged beside. Never raises for what
-    the metadata says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown
-    profile.
+    folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
+    profile's; None finds it from the graph. `profile_id`: of an installed profile, or a profile from elsewhere itself.
+    `others`: the crates that this one is judged beside. Never raises for what the metadata says; raises Refused for
+    bytes that are not strict JSON, for an unknown stage, NotFound for an unknown profile.
     """
     started = time.perf_counter()
     rules = _profile(profile_id, stage)
@@ -144,9 +144,7 @@ def check(
     return Report(rules.id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
 
 
-def examine(
-    path: Path | str, *, stage: str | None = None, profile_id: str | Profile | None = FIVE_SAFES
-) -> Report:
+def examine(path: Path | str, *, stage: str | None = None, profile_id: str | Profile | None = FIVE_SAFES) -> Report:
     """`check` of what lies at this path: a bag's ZIP, a bag's folder, a crate's folder, or a metadata file alone.
     `profile_id`: None for the crate's `own_profile`.
 

@@ -29,8 +29,8 @@ def claims(index: Index, *others: str) -> tuple[str, ...]:
 
 
 def own_profile(index: Index) -> str:
-    """By which rules the crate itself wants to be judged: the layer of a community that it declares; else Five Safes, in
-    either version, where it declares it; else the most special of the other profiles that it declares, as an answer
+    """By which rules the crate itself wants to be judged: the layer of a community that it declares; else Five Safes,
+    in either version, where it declares it; else the most special of the other profiles that it declares, as an answer
     does; RO-Crate where it is a profile itself; Five Safes 0.4 where it declares none.
     """
     declared = set(_declared(index))
