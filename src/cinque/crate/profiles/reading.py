@@ -1,8 +1,8 @@
 """A profile read from its folder: its own rules compiled, what it builds on inherited, tightened or switched off.
 
 A layer, which is a profile that builds on another, may add rules, may make an inherited rule more binding and may
-switch off an inherited SHOULD or MAY with a reason. It may never switch off a MUST or make a rule less binding: a crate that
-conforms to a layer conforms to what lies under it (docs/decisions/0014-profiles-as-data.md).
+switch off an inherited SHOULD or MAY with a reason. It may never switch off a MUST or make a rule less binding: a crate
+that conforms to a layer conforms to what lies under it (docs/decisions/0014-profiles-as-data.md).
 """
 
 from __future__ import annotations
