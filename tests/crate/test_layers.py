@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cinque.crate.check import Report, check, examine
-from cinque.crate.profiles import FIVE_SAFES, FIVE_SAFES_DRAFT, INSTALLED, RO_CRATE, folder, in_folder, named, profile
+from cinque.crate.profiles import FIVE_SAFES, FIVE_SAFES_DRAFT, RO_CRATE, folder, in_folder, named, profile
 from cinque.crate.profiles.form import check_rule
 from cinque.crate.profiles.vocabulary import DEMAND
 from cinque.crate.stages import STAGES
 from cinque.crate.workshop.trial import try_profile
-from cinque.errors import CinqueError, NotFound, Refused, Unreadable
+from cinque.errors import NotFound, Refused, Unreadable
 from tests.crate import examples
 from tests.crate.examples import entity
 from tests.crate.folders import KEYWORDS, a_folder, toml
@@ -131,9 +132,7 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "a MUST switched off": ("profile-off-must", lambda p: a_folder(p, off={"R36": "No project."}), "never"),
     "a MUST switched off after it was tightened": (
         "profile-off-must",
-        lambda p: a_folder(
-            p, off={"R39": "No."}, extends=[str(a_folder(p.parent / "under", tighten={"R39": "must"}))]
-        ),
+        lambda p: a_folder(p, off={"R39": "No."}, extends=[str(a_folder(p.parent / "under", tighten={"R39": "must"}))]),
         "R39 is a MUST",
     ),
     "tightened and switched off": (
@@ -306,43 +305,95 @@ leaves = (
     st.booleans()
     | st.integers(-2, 10**20)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=("Cs",)), max_size=6)
-    | st.sampled_from([*PATHS, "root", "run", "File", "must", "should", "text", "reference", "(a+)+", "[", "R37", "R36"])
+    | st.text(st.characters(codec="utf-8"), max_size=6)
+    | st.sampled_from(
+        [*PATHS, "root", "run", "File", "must", "should", "text", "reference", "(a+)+", "[", "R37", "R36"]
+    )
 )
 values = st.recursive(
     leaves,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text("ab", max_size=2), inner),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text("ab", max_size=2), inner)
+    ),
     max_leaves=8,
 )
-likely_rules = st.fixed_dictionaries(
-    {word: st.just(KEYWORDS[word]) | values for word in ("id", "level", "message", "remedy", "select")},
-    optional=dict.fromkeys(sorted({*DEMAND, "when", "stages", "needs", "check", "property"}), values),
+paths = st.sampled_from(["name", "^agent", "mentions/agent+", "hasPart*", "@id", "mainEntity/^instrument/result"])
+names = st.sampled_from(["File", "Person", "name", "result", "http://schema.org/CompletedActionStatus"])
+listed = names | st.lists(names, min_size=1, max_size=2)
+linked = st.fixed_dictionaries(
+    {"linked": paths}, optional={"type": listed, "conformsTo": names, "additionalType": names}
 )
+selections = st.sampled_from(["root", "run", "project"]) | linked
+ON_VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "min": st.integers(0, 2),
+    "max": st.integers(0, 2),
+    "pattern": st.sampled_from([r"\S", "^#", "(a|b)?"]),
+    "datatype": st.sampled_from(["text", "number", "integer", "boolean"]),
+    "node": st.sampled_from(["reference", "literal"]),
+    "described": st.booleans(),
+    "in": st.lists(names, min_size=1, max_size=2),
+    **dict.fromkeys(("type", "some", "value"), listed),
+    **dict.fromkeys(("equals", "disjoint", "before"), st.sampled_from(["name", "result", "endTime"])),
+}
+demands = st.recursive(
+    st.fixed_dictionaries({"path": paths}, optional=ON_VALUES),
+    lambda inner: st.fixed_dictionaries(
+        {}, optional={"any": st.lists(inner, min_size=1, max_size=2), "all": st.lists(inner, max_size=2), "not": inner}
+    ).filter(bool),
+    max_leaves=3,
+)
+
+
+@st.composite
+def rules_of_any_kind(draw: st.DrawFn) -> dict[str, Any]:
+    """A rule that is well written, and in one of three cases spoilt at a word."""
+    rule = KEYWORDS | {"id": f"OWN-{draw(st.integers(0, 9))}", "select": draw(selections)} | {"path": None, "min": None}
+    rule |= draw(demands)
+    if draw(st.booleans()):
+        rule["when"] = draw(demands)
+    if draw(st.booleans()):
+        rule["stages"] = draw(st.lists(st.sampled_from(["request", "after-run", "all"]), min_size=1, max_size=2))
+    if draw(st.integers(0, 2)) == 0:
+        rule[draw(st.sampled_from([*WORDS, "needs", "check", "property"]))] = draw(values)
+    return rule
+
+
+changes = st.fixed_dictionaries({"rule": st.sampled_from(["R37", "R39", "R8", "R38"]), "reason": st.just("So.")})
 rule_files = st.fixed_dictionaries(
     {},
     optional={
-        "rule": st.lists(likely_rules, max_size=2) | values,
-        "tighten": st.lists(st.dictionaries(st.sampled_from(["rule", "level", "reason"]), values), max_size=2) | values,
-        "off": st.lists(st.fixed_dictionaries({"rule": values, "reason": values}), max_size=2) | values,
-        "more": values,
+        "rule": st.lists(rules_of_any_kind(), max_size=2),
+        "tighten": st.lists(changes.map(lambda change: change | {"level": "must"}), max_size=1),
+        "off": st.lists(changes, max_size=2),
     },
-)
-heads = st.fixed_dictionaries(
-    {"id": st.just("https://example.org/x") | values, "name": values, "extends": st.just([FIVE_SAFES]) | values},
-    optional=dict.fromkeys(("prefix", "select", "stages", "kinds", "unruled", "about", "version", "license"), values),
-)
+) | st.dictionaries(st.sampled_from(["rule", "tighten", "off", "more"]), values)
+
+
+@st.composite
+def heads(draw: st.DrawFn) -> dict[str, Any]:
+    """A profile.toml, in one of three cases spoilt at a word."""
+    head: dict[str, Any] = {"id": "https://example.org/x", "name": "x", "extends": [FIVE_SAFES]}
+    if draw(st.booleans()):
+        head["select"] = draw(st.dictionaries(st.sampled_from(["run", "mine"]), linked))
+    if draw(st.integers(0, 2)) == 0:
+        head[draw(st.sampled_from(["id", "name", "extends", "prefix", "select", "stages", "kinds", "unruled"]))] = draw(
+            values
+        )
+    return head
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(heads, rule_files)
+@given(heads(), rule_files)
 def test_whatever_tables_a_folder_holds_it_is_read_or_refused(head: dict[str, Any], written: dict[str, Any]) -> None:
     _read_or_refused(toml(head), toml(written))
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(likely_rules, min_size=1, max_size=3))
+@given(st.lists(rules_of_any_kind(), min_size=1, max_size=2))
 def test_whatever_rules_a_folder_holds_they_judge_or_are_refused(written: list[dict[str, Any]]) -> None:
-    _read_or_refused(toml({"id": "https://example.org/x", "name": "x", "extends": [FIVE_SAFES]}), toml({"rule": written}))
+    _read_or_refused(
+        toml({"id": "https://example.org/x", "name": "x", "extends": [FIVE_SAFES]}), toml({"rule": written})
+    )
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -376,10 +427,8 @@ def test_whatever_mutants_a_folder_holds_they_are_tried_or_refused(written: list
     with tempfile.TemporaryDirectory() as place:
         files = {"examples/request.json": crate, "examples/mutants.toml": toml({"mutant": written})}
         layer = in_folder(a_folder(Path(place) / "layer", KEYWORDS, files=files))
-        try:
+        with suppress(Unreadable):
             assert not try_profile(layer).passed
-        except CinqueError as error:
-            assert error.sentence
 
 
 def _read_or_refused(head: str, rules_file: str | bytes) -> None:
@@ -388,11 +437,7 @@ def _read_or_refused(head: str, rules_file: str | bytes) -> None:
         (Path(place) / "rules.toml").write_bytes(
             rules_file if isinstance(rules_file, bytes) else rules_file.encode("utf-8")
         )
-        try:
+        with suppress(Refused, Unreadable):
             made = in_folder(Path(place))
-        except CinqueError as error:
-            assert error.sentence
-            assert error.code.startswith("profile-")
-        else:
             for name in ("request", "published"):
                 check(examples.BY_STAGE[name](), profile_id=made)

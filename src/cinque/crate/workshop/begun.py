@@ -65,9 +65,8 @@ def _declaring(document: Document, iri: str, title: str, keyword: str) -> tuple[
     declared = root.get("conformsTo", [])
     listed = declared if isinstance(declared, list) else [declared]
     root["conformsTo"] = [*listed, {"@id": iri}]
-    # as the other profiles are described: RO-Crate 1.1 has no type for them
-    described = [entity["@type"] for entity in crate["@graph"] if {"@id": entity["@id"]} in listed]
-    types = described[0] if described else ["CreativeWork", "Profile"]
+    # RO-Crate 1.1 has no type for profiles
+    types = ["CreativeWork"] if "/ro/crate/1.1/" in json.dumps(crate.get("@context")) else ["CreativeWork", "Profile"]
     had = root.get("keywords", [])
     others = had if isinstance(had, list) else [had]
     root["keywords"] = [*others, keyword]

@@ -14,6 +14,7 @@ from cinque.crate.check import Report, check
 from cinque.crate.profiles import Profile, Rule
 from cinque.crate.profiles.examples import FOLDER, MUTANTS, Document, Mutant, conforming, mutants
 from cinque.crate.stages import STAGES
+from cinque.errors import Unreadable
 
 ELSEWHERE = ("zip", "others")  # what a rule needs that no example of this form can be
 
@@ -72,7 +73,7 @@ class Trial:
 
 def try_profile(profile: Profile) -> Trial:
     """Judge every example of the profile's folder by the profile. Raises Unreadable for examples that are not in the
-    form of `cinque.crate.profiles.examples`, or changes that do not fit the example they change.
+    form of `cinque.crate.profiles.examples`.
     """
     if profile.place is None:
         raise ValueError("a profile that was read from no folder has no examples")
@@ -127,7 +128,11 @@ def _tried(profile: Profile, rule: Rule, broken: Sequence[Mutant], examples: Map
         if mutant.of not in examples:
             problems.append(f"{which} changes {FOLDER}/{mutant.of}.json, which is not there.")
             continue
-        report = judged(profile, mutant, examples[mutant.of])
+        try:
+            report = judged(profile, mutant, examples[mutant.of])
+        except Unreadable as error:
+            problems.append(error.sentence)
+            continue
         if rule.id not in {finding.part for finding in report.findings}:
             problems.append(f"{which} passes: the rule does not catch it at stage {report.stage}.")
         others = {finding.rule for finding in report.findings} - {rule.requirement}
