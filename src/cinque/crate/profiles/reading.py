@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources.abc import Traversable
-from typing import Any, NoReturn
+from typing import Any
 
 from cinque.crate.index import Index
 from cinque.crate.profiles import form
@@ -39,7 +39,11 @@ def read(place: Traversable, bases: Callable[[Sequence[str]], tuple[Profile, ...
     rules, lines = _toml(place, RULES)
     _formed(place, RULES, 0, "", lambda: form.check_rules(rules))
     if "kinds" in head and not package:
-        refuse("profile-python", f"{_named(place, HEAD)}: `kinds` needs Python, which only Cinque's own profiles have.")
+        raise Refused(
+            "profile-python",
+            f"{_named(place, HEAD)}: `kinds` needs Python, which only Cinque's own profiles have.",
+            remedy="Use the stages of what it builds on.",
+        )
     under = bases(head.get("extends", ()))
     select = _merged(base.select for base in under) | head.get("select", {})
     groups = _merged(base.groups for base in under) | head.get("stages", {})
@@ -69,11 +73,6 @@ def read(place: Traversable, bases: Callable[[Sequence[str]], tuple[Profile, ...
         groups=groups,
     )
     return replace(made, stage_of=_stage_of(head, under, package) or made.stage_of)
-
-
-def refuse(code: str, sentence: str, remedy: str = "") -> NoReturn:
-    """Raise Refused, with where to read on."""
-    raise Refused(code, sentence, remedy=remedy or f"What a layer may do is said in {PAGE}.")
 
 
 # ------------------------------------------------------------------------------------------------------- files
@@ -170,10 +169,10 @@ class _Writer:
         if "check" in source:
             if not self.package:
                 where = _named(self.place, RULES, line)
-                refuse(
+                raise Refused(
                     "profile-python",
                     f"{where}: {who} names a Python check, which only Cinque's own profiles have.",
-                    "Say it in the words of the vocabulary, or leave the rule out.",
+                    remedy="Say it in the words of the vocabulary, or leave the rule out.",
                 )
             found: Callable[[Subject], Iterable[Hit]] = getattr(
                 importlib.import_module(f"{self.package}.checks"), source["check"]
@@ -200,10 +199,10 @@ class _Writer:
     def _known(self, names: Iterable[str], who: str, file: str, line: int) -> None:
         for name in names:
             if name != EVERY and name not in self.stages:
-                refuse(
+                raise Refused(
                     "profile-stage-unknown",
                     f"{_named(self.place, file, line)}: {who}: no stage or group of stages is called `{name}`.",
-                    f"The stages are {', '.join(self.stages)}.",
+                    remedy=f"The stages are {', '.join(self.stages)}.",
                 )
 
 
@@ -211,21 +210,23 @@ def _own_names(place: Traversable, own: Sequence[Rule], prefix: str, inherited: 
     """Each id is used once, and begins with the folder's own prefix, where it has one."""
     begin = f"{prefix}-"
     if prefix and (taken := next((name for name in inherited if name.startswith(begin)), "")):
-        refuse("profile-prefix", f"The prefix {prefix} is taken: {taken} is inherited.", "Choose another `prefix`.")
+        raise Refused(
+            "profile-prefix", f"The prefix {prefix} is taken: {taken} is inherited.", remedy="Choose another `prefix`."
+        )
     seen: set[str] = set()
     for rule in own:
         if rule.id in seen or rule.id in inherited:
             whose = "inherited already" if rule.id in inherited else "there twice"
-            refuse(
+            raise Refused(
                 "profile-rule-twice",
                 f"{_named(place, RULES)}: the rule {rule.id} is {whose}.",
-                "Give it an id of its own; an inherited rule is changed by `[[tighten]]` or `[[off]]`.",
+                remedy="Give it an id of its own; an inherited rule is changed by `[[tighten]]` or `[[off]]`.",
             )
         if prefix and not rule.id.startswith(begin):
-            refuse(
+            raise Refused(
                 "profile-prefix",
                 f"{_named(place, RULES)}: the rule {rule.id} does not begin with `{begin}`.",
-                "Let the ids of a layer's rules begin with its `prefix`.",
+                remedy="Let the ids of a layer's rules begin with its `prefix`.",
             )
         seen.add(rule.id)
 
@@ -243,10 +244,10 @@ def _stages(place: Traversable, head: Mapping[str, Any], under: Sequence[Profile
         return tuple(head["kinds"])
     seen = {tuple(base.by_stage) for base in under if any(EVERY not in rule.stages for rule in base.rules)}
     if len(seen) > 1:
-        refuse(
+        raise Refused(
             "profile-stages-differ",
             f"{_named(place, HEAD)}: {' and '.join(base.name for base in under)} know different stages of a crate.",
-            "Build on one of them.",
+            remedy="Build on one of them.",
         )
     return seen.pop() if seen else tuple(STAGES)
 
@@ -267,10 +268,10 @@ def _inherited(place: Traversable, under: Sequence[Profile]) -> dict[str, Rule]:
         for rule in base.rules:
             there = found.setdefault(rule.id, rule)
             if there.find is not rule.find:
-                refuse(
+                raise Refused(
                     "profile-rule-twice",
                     f"{_named(place, HEAD)}: two of the profiles it builds on have a rule {rule.id}.",
-                    "Build on one of them, or ask its writers for another prefix.",
+                    remedy="Build on one of them, or ask its writers for another prefix.",
                 )
             if LEVELS.index(rule.level) < LEVELS.index(there.level):
                 found[rule.id] = rule
@@ -282,10 +283,10 @@ def _tightened(
 ) -> Iterator[tuple[str, tuple[Level, str]]]:
     for rule, entry, where in _changes(place, "tighten", entries, inherited):
         if LEVELS.index(entry["level"]) >= LEVELS.index(rule.level):
-            refuse(
+            raise Refused(
                 "profile-loosens",
                 f"{where}: {rule.id} is {rule.level.upper()} already, and {entry['level'].upper()} does not bind more.",
-                "Tighten SHOULD to MUST, or MAY to either; a layer never loosens what it builds on.",
+                remedy="Tighten SHOULD to MUST, or MAY to either; a layer never loosens what it builds on.",
             )
         yield rule.id, (entry["level"], entry["reason"])
 
@@ -298,13 +299,15 @@ def _off(
 ) -> Iterator[tuple[str, str]]:
     for rule, entry, where in _changes(place, "off", entries, inherited):
         if rule.level == "must":
-            refuse(
+            raise Refused(
                 "profile-off-must",
                 f"{where}: {rule.id} is a MUST, and a layer never switches off a MUST.",
-                "Leave it on, or build on a profile that does not demand it.",
+                remedy="Leave it on, or build on a profile that does not demand it.",
             )
         if rule.id in tightened:
-            refuse("profile-rule-twice", f"{where}: {rule.id} is both tightened and switched off.", "Choose one.")
+            raise Refused(
+                "profile-rule-twice", f"{where}: {rule.id} is both tightened and switched off.", remedy="Choose one."
+            )
         yield rule.id, entry["reason"]
 
 
@@ -322,12 +325,16 @@ def _changes(
         rule = inherited.get(entry["rule"])
         if rule is None:
             parts = [name for name in inherited if name.startswith(f"{entry['rule']}/")]
-            refuse(
+            raise Refused(
                 "profile-rule-unknown",
                 f"{where}: no rule {entry['rule']} is inherited.",
-                f"Meant may be {', '.join(parts)}." if parts else "See what is there with `cinque profile docs ID`.",
+                remedy=f"Meant may be {', '.join(parts)}."
+                if parts
+                else "See what is there with `cinque profile docs ID`.",
             )
         if rule.id in seen:
-            refuse("profile-rule-twice", f"{where}: {rule.id} is named twice in `[[{kind}]]`.", "Name it once.")
+            raise Refused(
+                "profile-rule-twice", f"{where}: {rule.id} is named twice in `[[{kind}]]`.", remedy="Name it once."
+            )
         seen.add(rule.id)
         yield rule, entry, where

@@ -10,9 +10,9 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from cinque.crate.profiles.reading import HEAD, read, refuse
+from cinque.crate.profiles.reading import HEAD, read
 from cinque.crate.profiles.rule import Profile
-from cinque.errors import NotFound
+from cinque.errors import NotFound, Refused
 
 _PACKAGE = __name__.rpartition(".")[0]
 FIVE_SAFES = "https://w3id.org/5s-crate/0.4"
@@ -86,18 +86,20 @@ def _in_folder(path: Path, above: tuple[Path, ...]) -> Profile:
         if path == inside / name:
             return profile(identifier)
     if path in above:
-        refuse(
+        raise Refused(
             "profile-circle",
             f"{path.name} builds on itself: {' on '.join(each.name for each in (*above, path))}.",
-            "Take one of them out of `extends`.",
+            remedy="Take one of them out of `extends`.",
         )
     if len(above) >= _DEEPEST:
-        refuse("profile-circle", f"More than {_DEEPEST} folders build on each other.", "Join some of them.")
+        raise Refused(
+            "profile-circle", f"More than {_DEEPEST} folders build on each other.", remedy="Join some of them."
+        )
     if python := next(path.glob("*.py"), None):
-        refuse(
+        raise Refused(
             "profile-python",
             f"{path.name} holds Python ({python.name}), and Cinque runs no Python that it did not bring itself.",
-            "Say it in the words of the vocabulary, and remove the file.",
+            remedy="Say it in the words of the vocabulary, and remove the file.",
         )
 
     def bases(extends: Sequence[str]) -> tuple[Profile, ...]:
@@ -105,10 +107,10 @@ def _in_folder(path: Path, above: tuple[Path, ...]) -> Profile:
 
     made = read(path, bases)
     if made.id in _FOLDERS or made.id in _under(made.bases):
-        refuse(
+        raise Refused(
             "profile-id-taken",
             f"{path.name}/{HEAD}: {made.id} is the id of another profile.",
-            "Give the profile an IRI of its own.",
+            remedy="Give the profile an IRI of its own.",
         )
     return made
 

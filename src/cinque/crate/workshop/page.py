@@ -93,8 +93,12 @@ def _identity(profile: Profile) -> Iterator[str]:
 
 def _rule(profile: Profile, rule: Rule, broken: Sequence[Mutant]) -> Iterator[Block]:
     yield _heading(3, f"{rule.id}: {rule.level.upper()}")
-    yield _paragraph(rule.message.replace("{value}", "…"))
-    rows = [("Demanded", demanded(profile, rule)), ("Stages", stages(profile, rule)), ("What to do", rule.remedy)]
+    rows = [
+        ("Demanded", demanded(profile, rule)),
+        ("Stages", stages(profile, rule)),
+        ("When broken", rule.message.replace("{value}", "…")),
+        ("What to do", rule.remedy),
+    ]
     if "rationale" in rule.source:
         rows.append(("Why", rule.source["rationale"]))
     if "source" in rule.source:
