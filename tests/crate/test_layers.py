@@ -114,6 +114,14 @@ def test_of_two_ways_to_one_rule_the_more_binding_counts(tmp_path: Path) -> None
         assert len(layer.rules) == len(profile(FIVE_SAFES).rules)
 
 
+def test_a_folder_that_two_build_on_is_one(tmp_path: Path) -> None:
+    a_folder(tmp_path / "under", KEYWORDS)
+    a_folder(tmp_path / "left", extends=["../under"], prefix="LEFT")
+    a_folder(tmp_path / "right", extends=["../under"], prefix="RIGHT")
+    layer = in_folder(a_folder(tmp_path / "top", extends=["../left", "../right"], prefix="TOP"))
+    assert [rule.id for rule in layer.rules].count("OWN-keywords") == 1
+
+
 def test_a_profile_is_named_by_its_iri_or_its_folder(tmp_path: Path) -> None:
     place = a_folder(tmp_path / "layer", KEYWORDS)
     assert named(str(place)).id == "https://example.org/layer"
@@ -145,6 +153,15 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "a rule that is not inherited": ("profile-rule-unknown", lambda p: a_folder(p, off={"R999": "No."}), "R999"),
     "an id that is inherited": ("profile-rule-twice", lambda p: a_folder(p, KEYWORDS | {"id": "R39"}), "inherited"),
     "an id twice": ("profile-rule-twice", lambda p: a_folder(p, KEYWORDS, KEYWORDS), "there twice"),
+    "an id of two others": (
+        "profile-rule-twice",
+        lambda p: a_folder(
+            p,
+            extends=[str(a_folder(p.parent / "a", KEYWORDS)), str(a_folder(p.parent / "b", KEYWORDS))],
+            prefix="TOP",
+        ),
+        "two of the profiles",
+    ),
     "an id without the prefix": ("profile-prefix", lambda p: a_folder(p, KEYWORDS | {"id": "keywords"}), "OWN-"),
     "a prefix that is taken": ("profile-prefix", lambda p: a_folder(p, prefix="RC"), "RC is taken"),
     "a stage that is none": (
@@ -243,8 +260,13 @@ UNREADABLE: dict[str, tuple[Make, str]] = {
     "a pattern": (lambda p: a_folder(p, KEYWORDS | {"pattern": "("}), "regular expression"),
     "a pattern that looks ahead": (lambda p: a_folder(p, KEYWORDS | {"pattern": "a(?=b)"}), "looks ahead"),
     "a pattern that never ends": (lambda p: a_folder(p, KEYWORDS | {"pattern": "^(a+)+$"}), "hours"),
+    "demands too deep": (lambda p: a_folder(p, KEYWORDS | {"not": _deep(40)}), "more than 8 deep"),
     "a datatype": (lambda p: a_folder(p, KEYWORDS | {"datatype": "date"}), "one of text"),
 }
+
+
+def _deep(levels: int) -> dict[str, Any]:
+    return {"path": "name", "min": 1} if levels == 0 else {"not": _deep(levels - 1)}
 
 
 def _bytes(place: Path, head: bytes) -> Path:

@@ -313,6 +313,13 @@ def test_a_profile_out_of_a_crate_is_a_profile_again(tmp_path: Path) -> None:
     assert cinque("profile", "compare", place, tmp_path / "out" / "mine").exit_code == 0
 
 
+def test_packing_says_what_is_not_in_it(tmp_path: Path) -> None:
+    for name, base in (("one", FIVE_SAFES), ("two", tmp_path / "one")):
+        assert cinque("profile", "new", tmp_path / name, "--extends", base).exit_code == 0
+    said = cinque("profile", "crate", tmp_path / "two", "-o", tmp_path / "two.zip").stderr
+    assert "One 0.1, which it builds on, is not in it" in said
+
+
 def test_a_profile_without_a_licence_is_not_packed(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="licence"):
         profile_crate(in_folder(a_folder(tmp_path / "layer", KEYWORDS)), now=NOW)

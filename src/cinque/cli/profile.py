@@ -98,14 +98,18 @@ def crate(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A new .zip or folder.")],
 ) -> None:
     """Pack a profile as a Profile Crate of RO-Crate 1.2: page, rules and examples, each with its role."""
-    from cinque.crate.profiles import named
+    from cinque.crate.profiles import INSTALLED, named
     from cinque.crate.workshop.profile_crate import profile_crate
     from cinque.crate.workshop.written import write
     from cinque.lib.clock import system_clock
 
-    files = profile_crate(named(profile), now=system_clock())
+    found = named(profile)
+    files = profile_crate(found, now=system_clock())
     write(files, out)
     line(f"{out}: {len(files)} files")
+    for base in found.bases:
+        if base.id not in INSTALLED:
+            say(f"{base.name}, which it builds on, is not in it: pack that folder too.")
     say(f"Check: cinque crate check {out}", style="dim")
 
 

@@ -77,10 +77,15 @@ def in_folder(path: Path) -> Profile:
     """The profile in a folder anywhere on disk, which holds no Python. Raises Unreadable for what is not in the form of
     a profile, Refused for what a layer may not do, for Python, and for folders that build on each other in a circle.
     """
-    return _in_folder(path.resolve(), ())
+    return _in_folder(path.resolve(), (), {})
 
 
-def _in_folder(path: Path, above: tuple[Path, ...]) -> Profile:
+def _in_folder(path: Path, above: tuple[Path, ...], known: dict[Path, Profile]) -> Profile:
+    """`above`: the folders that build on this one; `known`: those read already, each once, so that two ways to a rule
+    lead to the same rule.
+    """
+    if path in known:
+        return known[path]
     inside = Path(str(resources.files(_PACKAGE))).resolve()
     for identifier, name in _FOLDERS.items():
         if path == inside / name:
@@ -103,7 +108,7 @@ def _in_folder(path: Path, above: tuple[Path, ...]) -> Profile:
         )
 
     def bases(extends: Sequence[str]) -> tuple[Profile, ...]:
-        return tuple(profile(each) if each in _FOLDERS else _beside(path, each, above) for each in extends)
+        return tuple(profile(each) if each in _FOLDERS else _beside(path, each, above, known) for each in extends)
 
     made = read(path, bases)
     if made.id in _FOLDERS or made.id in _under(made.bases):
@@ -112,13 +117,14 @@ def _in_folder(path: Path, above: tuple[Path, ...]) -> Profile:
             f"{path.name}/{HEAD}: {made.id} is the id of another profile.",
             remedy="Give the profile an IRI of its own.",
         )
+    known[path] = made
     return made
 
 
-def _beside(path: Path, extends: str, above: tuple[Path, ...]) -> Profile:
+def _beside(path: Path, extends: str, above: tuple[Path, ...], known: dict[Path, Profile]) -> Profile:
     if "://" in extends or not os.path.isdir(path / extends):  # noqa: PTH112  as above
         raise _unknown(extends)
-    return _in_folder((path / extends).resolve(), (*above, path))
+    return _in_folder((path / extends).resolve(), (*above, path), known)
 
 
 def _under(bases: Sequence[Profile]) -> set[str]:
