@@ -6,26 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cinque.crate.check import Finding, Report, check
-from cinque.crate.profiles import INSTALLED, Profile, folder, profile
+from cinque.crate.check import check
+from cinque.crate.profiles import INSTALLED, folder, profile
 from cinque.crate.profiles.examples import Mutant, conforming, mutants
 from cinque.crate.stages import STAGES
+from cinque.crate.workshop.trial import judged, try_profile
 from cinque.errors import Unreadable
 
 MUTANTS = [(name, mutant) for name in INSTALLED for mutant in mutants(folder(name))]
-
-
-def judged(identifier: str, mutant: Mutant) -> Report:
-    example = conforming(folder(identifier))[mutant.of]
-    files = mutant.bag(example) if mutant.bagged else None
-    stage = mutant.of if mutant.of in profile(identifier).by_stage else None
-    return check(mutant.metadata(example), files=files, stage=stage, profile_id=identifier)
-
-
-def caught(profile: Profile, report: Report, rule: str) -> list[Finding]:
-    """The findings of one rule; parts of a requirement are told apart by their remedy."""
-    wanted = next(each for each in profile.rules if each.id == rule)
-    return [f for f in report.findings if (f.rule, f.remedy) == (wanted.requirement, wanted.remedy)]
 
 
 @pytest.mark.parametrize("identifier", INSTALLED)
@@ -42,18 +30,18 @@ def test_the_conforming_examples_conform_at_every_level(identifier: str) -> None
     ("identifier", "mutant"), MUTANTS, ids=[f"{place}-{mutant.rule}" for place, (_, mutant) in enumerate(MUTANTS, 1)]
 )
 def test_each_mutant_is_caught_by_the_rule_it_breaks_and_by_those_it_names(identifier: str, mutant: Mutant) -> None:
-    report = judged(identifier, mutant)
-    found = caught(profile(identifier), report, mutant.rule)
+    report = judged(profile(identifier), mutant, conforming(folder(identifier))[mutant.of])
+    found = [finding for finding in report.findings if finding.part == mutant.rule]
     assert found
     assert {f.rule for f in report.findings} - {found[0].rule} == set(mutant.also)
 
 
 @pytest.mark.parametrize("identifier", INSTALLED)
 def test_every_rule_of_a_profile_has_its_mutant(identifier: str) -> None:
-    inherited = {rule.id for other in profile(identifier).extends for rule in profile(other).rules}
     # no ZIP and no second crate is an example: tests/crate/test_container.py and test_draft_profile.py break those
-    own = {rule.id for rule in profile(identifier).rules if rule.needs not in ("zip", "others")} - inherited
-    assert {mutant.rule for mutant in mutants(folder(identifier))} == own
+    own = {rule.id for rule in profile(identifier).own if rule.needs not in ("zip", "others")}
+    assert {mutant.rule for mutant in mutants(folder(identifier))} == own | set(profile(identifier).tightened)
+    assert try_profile(profile(identifier)).passed
 
 
 @pytest.mark.parametrize("text", ["[[mutant]]\nrule = 1", '[[mutant]]\nrule = "R1"\nof = "x"\ndo = 1', "[[mutant"])

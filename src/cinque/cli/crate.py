@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cinque.crate.check import Report
     from cinque.crate.draft_1_0.written import Converted
     from cinque.crate.mend import Mended
+    from cinque.crate.profiles import Profile
     from cinque.crate.verify import Verification
 
 app = typer.Typer(no_args_is_help=True, help="A crate on disk: does it conform, and what is in it?")
@@ -32,21 +33,26 @@ def check(
         Literal["must", "should", "may"], typer.Option(help="The least binding rules that count.")
     ] = "must",
     stage: Annotated[str | None, typer.Option(help="The stage to judge it at, if not the one it shows.")] = None,
-    profile: Annotated[str | None, typer.Option(metavar="ID", help="The profile to judge by.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(metavar="ID", help="The profile to judge by: an IRI, or a profile's folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check against a profile: 0 it conforms, 1 a rule is broken, 2 it cannot be read.
 
-    Without --profile: Five Safes RO-Crate, unless the crate declares only another profile that is known here, as an
-    answer does. Several crates are judged together: those of the 1.0 draft as of one activity record.
+    Without --profile: Five Safes RO-Crate, or the layer of a community that the crate declares; another profile where
+    it declares that alone, as an answer does. Several crates are judged together: those of the 1.0 draft as of one
+    activity record.
     """
     from cinque.crate.check import examine, examine_together
+    from cinque.crate.profiles import named
 
     try:
+        judge = None if profile is None else named(profile)
         if len(paths) == 1 or stage is not None:
-            reports = [examine(path, stage=stage, profile_id=profile) for path in paths]
+            reports = [examine(path, stage=stage, profile_id=judge) for path in paths]
         else:
-            reports = examine_together(paths, profile_id=profile)
+            reports = examine_together(paths, profile_id=judge)
     except CinqueError as error:
         refuse(ctx, error)
         raise typer.Exit(UNUSABLE) from None
@@ -54,11 +60,13 @@ def check(
         emit(reports[0].to_dict() if len(reports) == 1 else [report.to_dict() for report in reports])
     else:
         for path, report in zip(paths, reports, strict=True):
-            _print_report(path, report, level)
+            _print_report(path, report, level, judge)
     raise typer.Exit(0 if all(report.holds(level) for report in reports) else NO)
 
 
-def _print_report(path: Path, report: Report, level: Literal["must", "should", "may"]) -> None:
+def _print_report(
+    path: Path, report: Report, level: Literal["must", "should", "may"], judge: Profile | None = None
+) -> None:
     from rich.text import Text
 
     from cinque.cli.terminal import harmless
@@ -78,7 +86,7 @@ def _print_report(path: Path, report: Report, level: Literal["must", "should", "
         show(text)
     rest = sum(1 for finding in report.findings if finding.level not in counted)
     verdict = "holds every" if report.holds(level) else "breaks a"
-    judge = profile_of(report.profile)
+    judge = judge or profile_of(report.profile)
     facts = (
         f"{path} {verdict} rule of level {level} or above of {judge.name}, at stage {report.stage} "
         f"({report.seconds * 1000:.0f} ms)."

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cinque import __version__
-from cinque.cli import ask, audit, crate, key, members, play, requests, runs, services, staff, tre
+from cinque.cli import ask, audit, crate, key, members, play, profile, requests, runs, services, staff, tre
 from cinque.cli.terminal import Here, Root
 
 app = typer.Typer(
@@ -54,6 +54,7 @@ app.add_typer(members.app, name="members", rich_help_panel=_RESEARCH)
 app.command("runs", rich_help_panel=_CRATES)(runs.runs)
 app.command("verify", rich_help_panel=_CRATES)(crate.verify)
 app.add_typer(crate.app, name="crate", rich_help_panel=_CRATES)
+app.add_typer(profile.app, name="profile", rich_help_panel=_CRATES)
 staff.add_to(tre.app)
 app.add_typer(tre.app, name="tre", rich_help_panel=_TRE)
 app.add_typer(services.gate, name="gate", rich_help_panel=_TRE)

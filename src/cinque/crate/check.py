@@ -34,7 +34,9 @@ _SHOWN = 200  # characters of a crate's own text in a finding
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that is broken: which, how binding, at which property of which entity, what is wrong, how to mend it."""
+    """A rule that is broken: which, how binding, at which property of which entity, what is wrong, how to mend it.
+    `rule`: the requirement; `part`: the rule's whole id, which of several rules of one requirement it is.
+    """
 
     rule: str
     level: Level
@@ -42,6 +44,7 @@ class Finding:
     property: str
     message: str
     remedy: str
+    part: str = ""
 
     def to_dict(self) -> dict[str, str]:
         """As in the report's JSON."""
@@ -109,7 +112,7 @@ def check(
     files: Mapping[str, bytes] | None = None,
     container: tuple[Problem, ...] | None = None,
     stage: str | None = None,
-    profile_id: str = FIVE_SAFES,
+    profile_id: str | Profile = FIVE_SAFES,
     others: tuple[Index, ...] | None = None,
 ) -> Report:
     """Every rule of the profile that applies at the crate's stage, in the order of the profile; then those of the
@@ -117,9 +120,9 @@ def check(
 
     `metadata`: the metadata document. `files`: all files of the bag by name (`data/…` the payload), or of a crate
     folder that is no bag. `container`: what reading the ZIP found, None where there was none. `stage`: one of the
-    profile's; None finds it from the graph. `others`: the crates that this one is judged beside. Never raises for what
-    the metadata says; raises Refused for bytes that are not strict JSON, for an unknown stage, NotFound for an unknown
-    profile.
+    profile's; None finds it from the graph. `profile_id`: of an installed profile, or a profile from elsewhere itself.
+    `others`: the crates that this one is judged beside. Never raises for what the metadata says; raises Refused for
+    bytes that are not strict JSON, for an unknown stage, NotFound for an unknown profile.
     """
     started = time.perf_counter()
     rules = _profile(profile_id, stage)
@@ -138,10 +141,10 @@ def check(
         subject = Subject(crate.index, phases(crate.index), at, payload=crate.payload)
         found_inside, _ = _judge(subject, [profile(RO_CRATE), *map(profile, crate.claims)])
         findings += [replace(finding, entity=path + finding.entity.removeprefix("./")) for finding in found_inside]
-    return Report(profile_id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
+    return Report(rules.id, at, tuple(findings), tuple(silent), time.perf_counter() - started)
 
 
-def examine(path: Path | str, *, stage: str | None = None, profile_id: str | None = FIVE_SAFES) -> Report:
+def examine(path: Path | str, *, stage: str | None = None, profile_id: str | Profile | None = FIVE_SAFES) -> Report:
     """`check` of what lies at this path: a bag's ZIP, a bag's folder, a crate's folder, or a metadata file alone.
     `profile_id`: None for the crate's `own_profile`.
 
@@ -162,8 +165,8 @@ def examine(path: Path | str, *, stage: str | None = None, profile_id: str | Non
     return Report(rules.id, at, tuple(findings), silent, time.perf_counter() - started)
 
 
-def _profile(profile_id: str, stage: str | None) -> Profile:
-    found = profile(profile_id)
+def _profile(profile_id: str | Profile, stage: str | None) -> Profile:
+    found = profile_id if isinstance(profile_id, Profile) else profile(profile_id)
     if stage is not None and stage not in found.by_stage:
         known = ", ".join(found.by_stage)
         raise Refused("stage-unknown", "There is no such stage of a crate.", remedy=f"Use {known}.")
@@ -171,7 +174,7 @@ def _profile(profile_id: str, stage: str | None) -> Profile:
 
 
 def check_together(
-    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str | None = FIVE_SAFES
+    crates: Sequence[tuple[Any, Mapping[str, bytes] | None]], *, profile_id: str | Profile | None = FIVE_SAFES
 ) -> list[Report]:
     """A report a crate, each judged beside the others: what holds only across the crates of one record (R213, R214,
     R240, R241, R245) is found. `crates`: metadata document and files of each, as for `check`, which it raises like.
@@ -188,7 +191,7 @@ def check_together(
     ]
 
 
-def examine_together(paths: Sequence[Path], *, profile_id: str | None = FIVE_SAFES) -> list[Report]:
+def examine_together(paths: Sequence[Path], *, profile_id: str | Profile | None = FIVE_SAFES) -> list[Report]:
     """`check_together` of what lies at these paths. Raises what `load_for_check` raises."""
     return check_together([load_for_check(path) for path in paths], profile_id=profile_id)
 
@@ -199,7 +202,9 @@ def read_index(metadata: Any) -> Index:
 
 
 def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding], list[tuple[str, str]]]:
-    """The findings of these profiles' rules, each rule asked once; and which rules need what is not there."""
+    """The findings of these profiles' rules, each rule asked once, at the level of the first that has it; and which
+    rules need what is not there.
+    """
     has = {
         "graph": True,
         "payload": subject.payload is not None,
@@ -209,7 +214,11 @@ def _judge(subject: Subject, profiles: Iterable[Profile]) -> tuple[list[Finding]
     }
     findings: list[Finding] = []
     silent: list[tuple[str, str]] = []
-    for rule in dict.fromkeys(rule for each in profiles for rule in each.at(subject.stage)):
+    asked: dict[Any, Rule] = {}
+    for each in profiles:
+        for rule in each.at(subject.stage):
+            asked.setdefault((rule.id, rule.find), rule)
+    for rule in asked.values():
         if has[rule.needs]:
             findings += _findings(rule, subject)
         else:
@@ -222,7 +231,7 @@ def _findings(rule: Rule, subject: Subject) -> list[Finding]:
     found = [_finding(rule, hit) for hit in islice(hits, _MOST)]
     if len(found) == _MOST and (more := sum(1 for _ in hits)):
         message = f"The same at {more} more places."
-        found.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy))
+        found.append(Finding(rule.requirement, rule.level, "", rule.property, message, rule.remedy, rule.id))
     return found
 
 
@@ -232,7 +241,7 @@ def _finding(rule: Rule, hit: Hit) -> Finding:
         message = message.replace("{value}", _plain(hit.value or "the value"))
         message = message[:1].upper() + message[1:]
     where = hit.property or rule.property
-    return Finding(rule.requirement, rule.level, _plain(hit.entity), _plain(where), message, rule.remedy)
+    return Finding(rule.requirement, rule.level, _plain(hit.entity), _plain(where), message, rule.remedy, rule.id)
 
 
 def _plain(found: str) -> str:

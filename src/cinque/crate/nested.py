@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cinque.crate.container import METADATA
 from cinque.crate.index import Index, is_local_path, payload_path
-from cinque.crate.profiles import CLAIMED, FAMILIES, FIVE_SAFES, FIVE_SAFES_DRAFT
+from cinque.crate.profiles import CLAIMED, FAMILIES, FIVE_SAFES, FIVE_SAFES_DRAFT, LAYERS, RO_CRATE
 from cinque.errors import Refused
 from cinque.lib.canonical import MAX_BYTES, strict_loads
 
@@ -29,13 +29,16 @@ def claims(index: Index, *others: str) -> tuple[str, ...]:
 
 
 def own_profile(index: Index) -> str:
-    """By which rules the crate itself wants to be judged: Five Safes, in either version, where it declares it; else the
-    most special of the other profiles that it declares, as an answer does; Five Safes 0.4 where it declares none.
+    """By which rules the crate itself wants to be judged: the layer of a community that it declares; else Five Safes,
+    in either version, where it declares it; else the most special of the other profiles that it declares, as an answer
+    does; RO-Crate where it is a profile itself; Five Safes 0.4 where it declares none.
     """
     declared = set(_declared(index))
-    for name in (FIVE_SAFES, FIVE_SAFES_DRAFT):
+    for name in (*LAYERS, FIVE_SAFES, FIVE_SAFES_DRAFT):
         if name in declared:
             return name
+    if index.root is not None and index.root.is_a("Profile"):
+        return RO_CRATE
     return [FIVE_SAFES, *claims(index)][-1]
 
 

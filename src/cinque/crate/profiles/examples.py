@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from cinque.crate import bag
-from cinque.crate.index import is_local_path, payload_path
+from cinque.crate.index import Index, is_local_path, payload_path
 from cinque.errors import Unreadable
 
 FOLDER = "examples"
@@ -117,13 +118,13 @@ def a_bag(metadata: Mapping[str, Any]) -> dict[str, bytes]:
     folder that it describes, and no file of, holds one.
     """
     payload = {METADATA: json.dumps(metadata, ensure_ascii=False).encode()}
-    for entity in metadata["@graph"]:
-        kinds = entity.get("@type", ())
-        if "File" in ([kinds] if isinstance(kinds, str) else kinds) and is_local_path(entity["@id"]):
-            payload.setdefault(payload_path(entity["@id"]), b"1\n")
-    for entity in metadata["@graph"]:
-        path = payload_path(entity["@id"])
-        if path.endswith("/") and is_local_path(entity["@id"]) and not any(name.startswith(path) for name in payload):
+    local = [node for node in Index(metadata).nodes if is_local_path(node.id)]
+    for node in local:
+        if node.is_a("File"):
+            payload.setdefault(payload_path(node.id), b"1\n")
+    for node in local:
+        path = payload_path(node.id)
+        if path.endswith("/") and not any(name.startswith(path) for name in payload):
             payload[path + "README.md"] = b"1\n"
     return bag.seal(payload, {}, [("External-Identifier", IDENTIFIER)])
 
@@ -135,10 +136,10 @@ def conforming(folder: Traversable) -> dict[str, Document]:
     for file in sorted(place.iterdir(), key=lambda each: each.name) if place.is_dir() else ():
         if file.name.endswith(".json"):
             try:
-                document = json.loads(file.read_text("utf-8"))
+                document = json.loads(file.read_bytes())
                 entities = document["@graph"]
                 sound = all(isinstance(entity["@id"], str) for entity in entities)
-            except (ValueError, LookupError, TypeError) as error:
+            except (ValueError, LookupError, TypeError, RecursionError) as error:
                 raise _unreadable(file.name, "it is no JSON object with a list `@graph` of entities") from error
             if not sound:
                 raise _unreadable(file.name, "an entity of `@graph` has no `@id`")
@@ -152,33 +153,60 @@ def mutants(folder: Traversable) -> tuple[Mutant, ...]:
     if not file.is_file():
         return ()
     try:
-        entries = tomllib.loads(file.read_text("utf-8")).get("mutant", [])
-    except (tomllib.TOMLDecodeError, UnicodeError) as error:
-        raise _unreadable(MUTANTS, str(error)) from error
+        entries = tomllib.loads(file.read_bytes().decode()).get("mutant", [])
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(MUTANTS, f"it is no TOML: {str(error) or 'too deep'}") from error
     return tuple(_read(entries))
 
 
 def _read(entries: Any) -> Iterator[Mutant]:
-    words = {name: type(getattr(Mutant("", ""), name)) for name in Mutant.__slots__}
     for place, entry in enumerate(entries if isinstance(entries, list) else [entries], 1):
         name = entry.get("rule", place) if isinstance(entry, dict) else place
-        if (
-            not isinstance(entry, dict)
-            or not isinstance(entry.get("rule"), str)
-            or not isinstance(entry.get("of"), str)
-        ):
+        if not isinstance(entry, dict) or not all(isinstance(entry.get(word), str) for word in ("rule", "of")):
             raise _unreadable(MUTANTS, f"mutant {name} needs `rule` and `of`")
         for word, value in entry.items():
-            if word not in words:
-                raise _unreadable(MUTANTS, f"mutant {name} has `{word}`; known are {', '.join(words)}")
-            wanted = list if words[word] is tuple else words[word]
-            if not isinstance(value, wanted):
-                raise _unreadable(MUTANTS, f"`{word}` of mutant {name} is not a {_CALLED[wanted]}")
+            if word not in _SHAPES:
+                raise _unreadable(MUTANTS, f"mutant {name} has `{word}`; known are {', '.join(_SHAPES)}")
+            if not _fits(value, _SHAPES[word]):
+                raise _unreadable(MUTANTS, f"`{word}` of mutant {name} is not {_called(_SHAPES[word])}")
         values: dict[str, Any] = {word: tuple(v) if isinstance(v, list) else v for word, v in entry.items()}
         yield Mutant(**values)
 
 
-_CALLED: dict[Any, str] = {str: "text", list: "list", dict: "table"}
+# what each word of a mutant holds; `Any` is what JSON can say
+_SHAPES: dict[str, Any] = {
+    "rule": str,
+    "of": str,
+    "also": [str],
+    "lose": [str],
+    "drop": {str: [str]},
+    "unlink": {str: {str: [str]}},
+    "set": {str: {str: Any}},
+    "add": [{str: Any}],
+    "document": {str: Any},
+    "files": {str: str},
+    "remove": [str],
+}
+
+
+def _fits(value: Any, shape: Any) -> bool:
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(_fits(item, shape[0]) for item in value)
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(_fits(item, shape[str]) for item in value.values())
+    if shape is not Any:
+        return isinstance(value, shape)
+    if isinstance(value, list | dict):
+        return all(_fits(item, Any) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str | bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _called(shape: Any) -> str:
+    if isinstance(shape, list):
+        return f"a list, each {_called(shape[0])}"
+    if isinstance(shape, dict):
+        return f"a table, in it {_called(shape[str])}"
+    return "a text" if shape is str else "what JSON can say"
 
 
 def _unreadable(file: str, what: str) -> Unreadable:
