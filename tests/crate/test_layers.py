@@ -18,6 +18,8 @@ from cinque.crate.profiles import FIVE_SAFES, FIVE_SAFES_DRAFT, RO_CRATE, folder
 from cinque.crate.profiles.form import check_rule
 from cinque.crate.profiles.vocabulary import DEMAND
 from cinque.crate.stages import STAGES
+from cinque.crate.workshop.compared import compare
+from cinque.crate.workshop.page import html_page, markdown
 from cinque.crate.workshop.trial import try_profile
 from cinque.errors import NotFound, Refused, Unreadable
 from tests.crate import examples
@@ -255,6 +257,8 @@ UNREADABLE: dict[str, tuple[Make, str]] = {
     "a selection that is none": (lambda p: a_folder(p, KEYWORDS | {"select": "nobody"}), "called `nobody`"),
     "a selection of everything": (lambda p: a_folder(p, KEYWORDS | {"select": {"conformsTo": "x"}}), "needs `root`"),
     "no demand": (lambda p: a_folder(p, {k: v for k, v in KEYWORDS.items() if k not in DEMAND}), "nothing"),
+    "a demand that is none": (lambda p: a_folder(p, KEYWORDS | {"min": 0}), "from 1 on"),
+    "a path alone": (lambda p: a_folder(p, KEYWORDS | {"min": None}), "nothing is said"),
     "a path": (lambda p: a_folder(p, KEYWORDS | {"path": "a//b"}), "a path"),
     "a word without a path": (lambda p: a_folder(p, KEYWORDS | {"path": None}), "needs a path"),
     "a pattern": (lambda p: a_folder(p, KEYWORDS | {"pattern": "("}), "regular expression"),
@@ -347,20 +351,25 @@ linked = st.fixed_dictionaries(
 )
 selections = st.sampled_from(["root", "run", "project"]) | linked
 ON_VALUES: dict[str, st.SearchStrategy[Any]] = {
-    "min": st.integers(0, 2),
+    "min": st.integers(1, 2),
     "max": st.integers(0, 2),
     "pattern": st.sampled_from([r"\S", "^#", "(a|b)?"]),
     "datatype": st.sampled_from(["text", "number", "integer", "boolean"]),
     "node": st.sampled_from(["reference", "literal"]),
-    "described": st.booleans(),
+    "described": st.just(True),
     "in": st.lists(names, min_size=1, max_size=2),
     **dict.fromkeys(("type", "some", "value"), listed),
     **dict.fromkeys(("equals", "disjoint", "before"), st.sampled_from(["name", "result", "endTime"])),
 }
 demands = st.recursive(
-    st.fixed_dictionaries({"path": paths}, optional=ON_VALUES),
+    st.fixed_dictionaries({"path": paths}, optional=ON_VALUES).filter(lambda words: len(words) > 1),
     lambda inner: st.fixed_dictionaries(
-        {}, optional={"any": st.lists(inner, min_size=1, max_size=2), "all": st.lists(inner, max_size=2), "not": inner}
+        {},
+        optional={
+            "any": st.lists(inner, min_size=1, max_size=2),
+            "all": st.lists(inner, min_size=1, max_size=2),
+            "not": inner,
+        },
     ).filter(bool),
     max_leaves=3,
 )
@@ -368,14 +377,14 @@ demands = st.recursive(
 
 @st.composite
 def rules_of_any_kind(draw: st.DrawFn) -> dict[str, Any]:
-    """A rule that is well written, and in one of three cases spoilt at a word."""
+    """A rule that is well written, and at times spoilt at a word."""
     rule = KEYWORDS | {"id": f"OWN-{draw(st.integers(0, 9))}", "select": draw(selections)} | {"path": None, "min": None}
     rule |= draw(demands)
     if draw(st.booleans()):
         rule["when"] = draw(demands)
     if draw(st.booleans()):
         rule["stages"] = draw(st.lists(st.sampled_from(["request", "after-run", "all"]), min_size=1, max_size=2))
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.integers(0, 3)) == 3:
         rule[draw(st.sampled_from([*WORDS, "needs", "check", "property"]))] = draw(values)
     return rule
 
@@ -393,11 +402,11 @@ rule_files = st.fixed_dictionaries(
 
 @st.composite
 def heads(draw: st.DrawFn) -> dict[str, Any]:
-    """A profile.toml, in one of three cases spoilt at a word."""
+    """A profile.toml, at times spoilt at a word."""
     head: dict[str, Any] = {"id": "https://example.org/x", "name": "x", "extends": [FIVE_SAFES]}
     if draw(st.booleans()):
         head["select"] = draw(st.dictionaries(st.sampled_from(["run", "mine"]), linked))
-    if draw(st.integers(0, 2)) == 0:
+    if draw(st.integers(0, 3)) == 3:
         head[draw(st.sampled_from(["id", "name", "extends", "prefix", "select", "stages", "kinds", "unruled"]))] = draw(
             values
         )
@@ -463,3 +472,6 @@ def _read_or_refused(head: str, rules_file: str | bytes) -> None:
             made = in_folder(Path(place))
             for name in ("request", "published"):
                 check(examples.BY_STAGE[name](), profile_id=made)
+            assert markdown(made)
+            assert html_page(made)
+            assert compare(made, made) == []

@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cinque.crate.profiles.rule import LEVELS
-from cinque.crate.profiles.vocabulary import DATATYPES, DEMAND, SELECT
+from cinque.crate.profiles.vocabulary import DATATYPES, DEMAND, ON_VALUES, SELECT
 
 NEEDS = ("graph", "payload", "bag", "zip", "others")
 HEADER = frozenset({
@@ -62,8 +62,12 @@ def _text_or_texts(value: Any) -> str:
     return "" if type(value) is str else _texts(value)
 
 
-def _count(value: Any) -> str:
-    return "" if type(value) is int and value >= 0 else "takes a whole number"
+def _from(least: int) -> Check:
+    return lambda value: "" if type(value) is int and value >= least else f"takes a whole number from {least} on"
+
+
+def _true(value: Any) -> str:
+    return "" if value is True else "takes true, or is left out"
 
 
 def _of(expression: re.Pattern[str], called: str) -> Check:
@@ -118,22 +122,22 @@ def _tables(value: Any) -> str:
 
 
 _CHECKS: dict[str, Check] = {  # words of a selection and of a demand
-    "root": _is(bool, "true or false"),
-    "descriptor": _is(bool, "true or false"),
+    "root": _true,
+    "descriptor": _true,
     "type": _text_or_texts,
     "additionalType": _TEXT,
     "conformsTo": _TEXT,
     "linked": _of(_PATH, "a path"),
     "path": _of(_PATH, "a path: properties joined by `/`, with `^` in front or `+` or `*` behind"),
-    "min": _count,
-    "max": _count,
+    "min": _from(1),
+    "max": _from(0),
     "some": _text_or_texts,
     "value": _text_or_texts,
     "in": _texts,
     "pattern": _pattern,
     "datatype": _one_of(*DATATYPES),
     "node": _one_of("reference", "literal"),
-    "described": _is(bool, "true or false"),
+    "described": _true,
     "equals": _of(_PROPERTY, "a property"),
     "disjoint": _of(_PROPERTY, "a property"),
     "before": _of(_PROPERTY, "a property"),
@@ -219,9 +223,10 @@ def check_rule(entry: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]])
         raise ValueError(f"`select` {wrong} or the name of one")
     else:
         check_selection(chosen)
-    if "when" in words and (wrong := _table(words["when"])):
-        raise ValueError(f"`when` {wrong}")
-    _demand(words.pop("when", {"path": "@id"}), 0)
+    if "when" in words:
+        if wrong := _table(words["when"]):
+            raise ValueError(f"`when` {wrong}")
+        _demand(words.pop("when"), 0)
     _demand(words, 0)
 
 
@@ -236,6 +241,10 @@ def check_selection(words: Mapping[str, Any]) -> None:
 
 def _demand(words: Mapping[str, Any], depth: int) -> None:
     _words(words, {word: _CHECKS[word] for word in DEMAND}, "a demand")
+    if "path" in words and not words.keys() & ON_VALUES:
+        raise ValueError(f"nothing is said of what stands at `{words['path']}`")
+    if not words.keys() - {"all"} and not words.get("all"):
+        raise ValueError("nothing is demanded")
     if depth > _DEEPEST:
         raise ValueError(f"demands stand more than {_DEEPEST} deep in each other")
     for word in ("any", "all"):

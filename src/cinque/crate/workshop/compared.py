@@ -69,8 +69,6 @@ def _both(first: Profile, second: Profile, was: Rule, now: Rule) -> Iterator[Dif
     levels = LEVELS.index(was.level) - LEVELS.index(now.level)
     before, after = _stages(first, was), _stages(second, now)
     hows: list[str] = []
-    if levels:
-        hows.append(f"{was.level.upper()} is {now.level.upper()}")
     if after - before:
         hows.append(f"also at {', '.join(sorted(after - before))}")
     if before - after:
@@ -79,11 +77,11 @@ def _both(first: Profile, second: Profile, was: Rule, now: Rule) -> Iterator[Dif
     changed = _demand(was) != _demand(now)
     if changed:
         hows.append("it demands something else")
-    if not hows:
+    if not hows and not levels:
         return
     kind: Kind = "changed" if changed or (more and less) else "tightened" if more else "loosened"
-    reason = second.tightened.get(now.id, ("", ""))[1] if kind == "tightened" else ""
-    yield Difference(kind, now.id, was.level, now.level, "; ".join(hows) + (f": {reason}" if reason else ""))
+    reason = second.tightened.get(now.id, ("", "" if hows else now.message))[1] if levels else ""
+    yield Difference(kind, now.id, was.level, now.level, ": ".join(filter(None, ("; ".join(hows), reason))))
 
 
 def _stages(profile: Profile, rule: Rule) -> set[str]:
