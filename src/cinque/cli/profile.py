@@ -92,19 +92,42 @@ def docs(
     line(f"{out}")
 
 
+@app.command("shacl")
+def shacl(
+    profile: Named,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="A new folder.")],
+) -> None:
+    """Write the rules as SHACL: one profile of rocrate-validator a stage, and which rules no shape can say."""
+    from cinque.crate.profiles import named
+    from cinque.crate.shacl.export import export
+    from cinque.crate.workshop.written import write
+
+    found = export(named(profile))
+    write(found.files, out)
+    for token in found.tokens.values():
+        line(token)
+    facts = f"{len(found.exported)} rules are in the shapes, {len(found.unexported)} are not"
+    say(f"{facts}: {out / 'unexported.md'} says why.", style="dim")
+    say(f"Use: rocrate-validator validate --extra-profiles-path {out} -p TOKEN CRATE", style="dim")
+
+
 @app.command("crate")
 def crate(
     profile: Named,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="A new .zip or folder.")],
 ) -> None:
-    """Pack a profile as a Profile Crate of RO-Crate 1.2: page, rules and examples, each with its role."""
+    """Pack a profile as a Profile Crate of RO-Crate 1.2: page, rules, shapes and examples, each with its role."""
     from cinque.crate.profiles import INSTALLED, named
+    from cinque.crate.shacl.export import export
     from cinque.crate.workshop.profile_crate import profile_crate
     from cinque.crate.workshop.written import write
     from cinque.lib.clock import system_clock
 
     found = named(profile)
-    files = profile_crate(found, now=system_clock())
+    shapes = {
+        f"shacl/{path}": ("validation", f"Shapes: {path}", content) for path, content in export(found).files.items()
+    }
+    files = profile_crate(found, now=system_clock(), more=shapes)
     write(files, out)
     line(f"{out}: {len(files)} files")
     for base in found.bases:

@@ -4,7 +4,7 @@
     <token>/must/rules.ttl         the shapes; also should/, may/
     unexported.md                  the rules that are not there, each with the reason
 
-A token is unique: `cinque-five-safes-0.4-request`. The same profile gives the same bytes.
+A token is unique: `cinque-five-safes-ro-crate-0.4-request`. The same profile gives the same bytes.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def export(profile: Profile) -> Export:
 
 
 def slug(profile: Profile) -> str:
-    """The profile's name for tokens and folders: `five-safes-0.4`."""
-    name = profile.name.lower().replace("ro-crate", "ro-crate")
+    """The profile's name for tokens: `five-safes-ro-crate-0.4`."""
+    name = profile.name.lower()
     return re.sub(r"[^a-z0-9.]+", "-", name).strip("-")
 
 

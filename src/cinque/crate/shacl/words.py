@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from cinque.crate.contexts import terms
+from cinque.crate.contexts import known, terms
 from cinque.crate.index import DESCRIPTOR, is_absolute
 
-CONTEXTS: Final = ("https://w3id.org/ro/crate/1.2/context", "https://w3id.org/ro/terms/workflow-run/context")
 PREFIXES: Final[Mapping[str, str]] = {
     "bioschemas": "https://bioschemas.org/terms/",
     "dct": "http://purl.org/dc/terms/",
@@ -33,6 +32,9 @@ _DATATYPES: Final = {
 }
 
 
+_AS_WRITTEN: Final = "it is about an id as it is written; in RDF every id is an absolute IRI"
+
+
 class Unsaid(Exception):
     """SHACL Core, or RDF, cannot say this rule; the message is the reason."""
 
@@ -48,8 +50,8 @@ def shape(words: Words) -> list[str]:
         conditions.append(demand(words["when"]))
     wanted = demand({key: value for key, value in words.items() if key not in ("select", "when")})
     targets = _targets(select)
-    if not conditions:
-        return [*targets, wanted]
+    if not conditions:  # within a list, so that what is found is found by the rule's own shape and by no part of it
+        return [*targets, f"sh:and ( [ {wanted} ] )"]
     return [*targets, f"sh:or ( [ sh:not {_all(conditions)} ] [ {wanted} ] )"]
 
 
@@ -58,14 +60,13 @@ def _targets(select: Words) -> list[str]:
     """Where to look: at least what is selected, and never the whole graph."""
     if "linked" in select:
         last = select["linked"].rpartition("/")[2].rstrip("+*")
-        if last.startswith("^"):
-            return [f"sh:targetSubjectsOf {term(last[1:])}"]
-        return [f"sh:targetObjectsOf {term(last)}"]
+        side = "Subjects" if last.startswith("^") else "Objects"
+        return [f"sh:target{side}Of {', '.join(iris(last.lstrip('^')))}"]
     if select.get("root"):
-        return [f"sh:targetObjectsOf {term('about')}"]
+        return [f"sh:targetObjectsOf {', '.join(iris('about'))}"]
     if select.get("descriptor"):
-        return [f"sh:targetSubjectsOf {term('about')}"]
-    return [f"sh:targetClass {term(name)}" for name in _listed(select["type"])]
+        return [f"sh:targetSubjectsOf {', '.join(iris('about'))}"]
+    return [f"sh:targetClass {', '.join(iri for name in _listed(select['type']) for iri in iris(name))}"]
 
 
 def _selected(select: Words) -> list[str]:
@@ -83,7 +84,7 @@ def _selected(select: Words) -> list[str]:
         found.append(_classes(_listed(select["type"])))
     for name in ("additionalType", "conformsTo"):
         if name in select:
-            found.append(f"sh:property [ sh:path {term(name)} ; {_some(_in([select[name]]))} ]")
+            found.append(f"sh:property [ sh:path {_path(name)} ; {_some(_in([select[name]]))} ]")
     return found
 
 
@@ -93,7 +94,7 @@ _DESCRIPTOR: Final = f'sh:nodeKind sh:IRI ; sh:pattern "(^|/){DESCRIPTOR.replace
 
 
 def _root() -> str:
-    return f"sh:property [ sh:path [ sh:inversePath {term('about')} ] ; {_some(_DESCRIPTOR)} ]"
+    return f"sh:property [ sh:path {_path('^about')} ; {_some(_DESCRIPTOR)} ]"
 
 
 def _turned(step: str) -> str:
@@ -108,7 +109,8 @@ def demand(words: Words) -> str:
         parts.append(_on_values(words))
     if "any" in words:
         parts.append(f"sh:or ( {' '.join(f'[ {demand(each)} ]' for each in words['any'])} )")
-    parts += [f"sh:node [ {demand(each)} ]" for each in words.get("all", ())]
+    if "all" in words:
+        parts.append(f"sh:and ( {' '.join(f'[ {demand(each)} ]' for each in words['all'])} )")
     if "not" in words:
         parts.append(f"sh:not [ {demand(words['not'])} ]")
     return " ; ".join(parts)
@@ -117,6 +119,8 @@ def demand(words: Words) -> str:
 def _on_values(words: Words) -> str:
     if words["path"] == "@id":
         return _on_itself(words)
+    if words.get("node") == "reference" and words.get("pattern", "").startswith("^"):
+        raise Unsaid(_AS_WRITTEN)
     found = [f"sh:path {_path(words['path'])}"]
     if "min" in words:
         found.append(f"sh:minCount {words['min']}")
@@ -127,7 +131,7 @@ def _on_values(words: Words) -> str:
     found += [said for word in _EACH if (said := _each(word, words))]
     for word, said in (("equals", "equals"), ("disjoint", "disjoint"), ("before", "lessThanOrEquals")):
         if word in words:
-            found.append(f"sh:{said} {term(words[word])}")
+            found += [f"sh:{said} {iri}" for iri in _one(word, words[word])]
     whole = [" ; ".join(found)]
     if "value" in words:  # a second count on one property shape would count the first's values too
         whole.append(f"sh:path {_path(words['path'])} ; {_some(_in(_listed(words['value'])))}")
@@ -164,7 +168,7 @@ def _on_itself(words: Words) -> str:
     found = []
     if pattern := words.get("pattern"):
         if pattern.startswith("^") or not pattern.endswith("$"):
-            raise Unsaid("it is about an id as it is written; in RDF every id is an absolute IRI")
+            raise Unsaid(_AS_WRITTEN)
         found.append(f"sh:pattern {_literal(pattern)}")
     for word in ("in", "value"):
         if word in words:
@@ -185,9 +189,10 @@ def _all(conditions: list[str]) -> str:
 
 
 def _classes(names: list[str]) -> str:
-    if len(names) == 1:
-        return f"sh:class {term(names[0])}"
-    return f"sh:or ( {' '.join(f'[ sh:class {term(name)} ]' for name in names)} )"
+    classes = [iri for name in names for iri in iris(name)]
+    if len(classes) == 1:
+        return f"sh:class {classes[0]}"
+    return f"sh:or ( {' '.join(f'[ sh:class {iri} ]' for iri in classes)} )"
 
 
 def _in(values: list[str]) -> str:
@@ -195,7 +200,7 @@ def _in(values: list[str]) -> str:
     said = []
     for value in values:
         if not is_absolute(value) and not value.isidentifier() and "/" not in value.strip("/"):
-            raise Unsaid("it names an id as it is written; in RDF every id is an absolute IRI")
+            raise Unsaid(_AS_WRITTEN)
         said.append(_literal(value))
         if is_absolute(value):
             said.append(f"<{value}>")
@@ -211,33 +216,40 @@ def _step(step: str) -> str:
     if step[-1] in "+*":
         repeated = "oneOrMorePath" if step[-1] == "+" else "zeroOrMorePath"
         return f"[ sh:{repeated} {_step(step[:-1])} ]"
-    if step.startswith("^"):
-        return f"[ sh:inversePath {term(step[1:])} ]"
-    return term(step)
+    found = iris(step.lstrip("^"))
+    path = found[0] if len(found) == 1 else f"[ sh:alternativePath ( {' '.join(found)} ) ]"
+    return f"[ sh:inversePath {path} ]" if step.startswith("^") else path
 
 
-def term(name: str) -> str:
-    """A property or type of a crate as an IRI. Raises Unsaid for one that no context defines."""
+def _one(word: str, name: str) -> tuple[str, ...]:
+    """The property that another is compared with."""
+    found = iris(name)
+    if word == "equals" and len(found) > 1:
+        raise Unsaid(f"`{name}` is another property in each version of RO-Crate's context")
+    return found
+
+
+@cache
+def iris(name: str) -> tuple[str, ...]:
+    """A property or type of a crate in RDF, in every version of the contexts, the same one once. Raises Unsaid for one
+    that no context defines.
+    """
     if name == "@type":
-        return "rdf:type"
-    iri = _terms().get(name)
-    if iri is None:
+        return ("rdf:type",)
+    found = [iri for address in known() if is_absolute(iri := terms(address).get(name, ""))]
+    if not found:
         prefix, colon, _ = name.partition(":")
         if not colon or prefix not in PREFIXES:
             raise Unsaid(f"no context of RO-Crate defines `{name}`, so that RDF has no such statement")
-        return name
+        return (name,)
+    return tuple(dict.fromkeys(map(_short, found)))
+
+
+def _short(iri: str) -> str:
     for prefix, namespace in PREFIXES.items():
         if iri.startswith(namespace) and iri[len(namespace) :].isalnum():
             return f"{prefix}:{iri[len(namespace) :]}"
     return f"<{iri}>"
-
-
-@cache
-def _terms() -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for address in CONTEXTS:
-        found = dict(terms(address)) | found
-    return found
 
 
 def _listed(value: Any) -> list[str]:
