@@ -8,9 +8,10 @@ from cinque.lib.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from cinque.client.connection import connect as connect
+    from cinque.client.synthesis import synthesise as meta
     from cinque.federation.local import Federation as Federation
 
-__all__ = ["Federation", "__version__", "connect"]
+__all__ = ["Federation", "__version__", "connect", "meta"]
 
 
 def __getattr__(name: str) -> Any:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from cinque.client.connection import connect
 
         return connect
+    if name == "meta":
+        from cinque.client.synthesis import synthesise
+
+        return synthesise
     raise AttributeError(f"cinque has no `{name}`")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinque.analyses import registry
 from cinque.analyses.analysis import Analysis, asked_fields
 from cinque.client.answer import Answer
 from cinque.client.client import Client, Request
+
+if TYPE_CHECKING:
+    from cinque.client.synthesis import Synthesis
 
 OWN = ("data", "project", "tres", "timeout", "title")
 
@@ -38,6 +41,13 @@ class Asking:
         return self.client.ask(
             analysis, arguments(chosen, parameters), dataset=data, project=project, tres=tres, title=title
         )
+
+    @staticmethod
+    def meta(effects: Any, ses: Any = None, **how: Any) -> Synthesis:
+        """One effect from the estimates of several TREs: see `cinque.meta`. Nothing is asked."""
+        from cinque.client.synthesis import synthesise
+
+        return synthesise(effects, ses, **how)
 
     def request(self, request: str) -> Request:
         """A request asked earlier, by its id."""

@@ -1,0 +1,92 @@
+"""One effect from several: from numbers, from mappings by TRE, from an answer; as text, as JSON, as a picture."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cinque
+from cinque.client.answer import Answer
+from cinque.client.asking import Asking
+from cinque.errors import Refused
+from cinque.stats.meta import meta
+
+EFFECTS, SES = [0.2, 0.5, -0.1], [0.1, 0.2, 0.15]
+
+
+def an_answer(per_tre: dict[str, Any]) -> Answer:
+    names = {"urn:a": "dover", "urn:b": "rye", "urn:c": "hythe"}
+    return Answer(
+        "urn:uuid:0", "?", "glm", {}, {"per_tre": per_tre}, "rounded", ("dover",), (), names, Path("answer.zip"), {}, {}
+    )
+
+
+def test_numbers_mappings_and_an_answer_say_the_same() -> None:
+    plain = cinque.meta(EFFECTS, SES, method="dl")
+    mapped = cinque.meta(dict(zip("abc", EFFECTS, strict=True)), dict(zip("abc", SES, strict=True)), method="dl")
+    tres = {
+        urn: {"coef": {"x": b, "(Intercept)": 1.0}, "se": {"x": s, "(Intercept)": 1.0}}
+        for urn, b, s in zip(("urn:a", "urn:b", "urn:c"), EFFECTS, SES, strict=True)
+    }
+    answered = Asking.meta(an_answer(tres), term="x", method="dl")
+    assert plain.result == mapped.result == answered.result == meta(EFFECTS, SES, "dl")
+    assert (mapped.names, answered.names) == (("a", "b", "c"), ("dover", "rye", "hythe"))
+    assert plain.estimate == plain.result.estimate
+
+
+def test_a_tre_without_an_estimate_is_left_out_and_said() -> None:
+    hidden = {"suppressed": True, "at_least": None, "at_most": None}
+    found = cinque.meta(
+        an_answer(
+            {
+                "urn:a": {"coef": {"x": 0.2}, "se": {"x": 0.1}},
+                "urn:b": {"coef": {"x": hidden}, "se": {"x": hidden}},
+                "urn:c": {"coef": None, "se": None},
+            }
+        ),
+        term="x",
+    )
+    assert found.left_out == ("rye", "hythe")
+    assert "rye, hythe" in str(found)
+    with pytest.raises(Refused) as refused:
+        cinque.meta(an_answer({"urn:a": {"n": 5}}), term="x")
+    assert refused.value.code == "no-site-estimates"
+
+
+@pytest.mark.parametrize(
+    ("effects", "ses", "names"),
+    [
+        ([1.0], None, None),
+        ({"a": 1.0}, {"b": 1.0}, None),
+        ([1.0], {"a": 1.0}, None),
+        ([1.0, 2.0], [1.0, 1.0], ["a", "a"]),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(effects: Any, ses: Any, names: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        cinque.meta(effects, ses, names=names)
+    assert refused.value.code == "meta-input"
+
+
+def test_it_is_text_html_and_json() -> None:
+    found = cinque.meta(EFFECTS, SES, names=["<b>", "rye", "hythe"], hartung_knapp=True)
+    assert "random effects (REML), Hartung-Knapp interval" in str(found)
+    assert "<b>" not in found._repr_html_()
+    written = json.loads(json.dumps(found.to_dict()))
+    assert written["tres"][0] == {"tre": "<b>", "effect": 0.2, "se": 0.1, "weight": found.weights[0]}
+    assert written["tau2"] == asdict(found.result)["tau2"]
+    assert set(found.leave_one_out()) == {"<b>", "rye", "hythe"}
+
+
+@pytest.mark.parametrize("exponentiate", [False, True])
+def test_the_forest_has_a_row_for_each(exponentiate: bool, tmp_path: Path) -> None:
+    found = cinque.meta(EFFECTS, SES, names=["dover", "rye", "hythe"])
+    made = found.plot(exponentiate=exponentiate)
+    (axes,) = made.get_axes()
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["dover", "rye", "hythe", "pooled", "prediction"]
+    made.savefig(tmp_path / "forest.svg")
+    assert (tmp_path / "forest.svg").stat().st_size > 5_000
