@@ -19,19 +19,12 @@ from rocrate.rocrate import ROCrate
 import cinque
 from cinque.analyses import code, registry
 from cinque.analyses.package import digest, identity, package, verify_package
+from cinque.analyses.registry import SHIPPED
 from cinque.crate.check import check
 from cinque.errors import Refused
 from tests.analyses import several_rounds
 
 DIGESTS = Path(__file__).with_name("digests.json")
-SHIPPED = (
-    "chi2",
-    "cmh",
-    "count",
-    "fisher",
-    "summary",
-    "table",
-)  # other tests add analyses of their own to the registry of this process
 EVERY: dict[str, Any] = {name: registry.get(name) for name in SHIPPED}
 EVERY["median-interval"] = several_rounds.ANALYSIS
 

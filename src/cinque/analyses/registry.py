@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 from typing import Any, Final
 
-from cinque.analyses import chi2, cmh, count, fisher, summary, table
+from cinque.analyses import anova, chi2, cmh, count, fisher, summary, table, ttest
 from cinque.analyses.analysis import Analysis
 from cinque.errors import NotFound
 
 REGISTRY: Final[dict[str, Analysis[Any]]] = {
-    module.ANALYSIS.name: module.ANALYSIS for module in (count, table, summary, chi2, fisher, cmh)
+    module.ANALYSIS.name: module.ANALYSIS for module in (count, table, summary, chi2, fisher, cmh, ttest, anova)
 }
+
+
+SHIPPED: Final = tuple(sorted(REGISTRY))  # without what a process adds of its own
 
 
 def get(name: str) -> Analysis[Any]:
