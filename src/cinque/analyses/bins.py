@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from cinque.analyses.factors import Cell, Levels, cells
-from cinque.analyses.frame import codes, numbers, starts
 from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import Dictionary
@@ -55,6 +52,10 @@ def people_in_bins(
     One pass in constant memory; rows with a missing factor are in no group. Raises Refused("not_answerable") for an
     undeclared level.
     """
+    import numpy as np  # the client plans rounds with this module's checks, and need not wait for it
+
+    from cinque.analyses.frame import codes, numbers, starts
+
     known = cells(by, levels or {})
     ends = np.asarray(edges, dtype=np.float64)
     width = len(ends) + 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from cinque.analyses import filters
-from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
+from cinque.analyses.analysis import Analysis, Field, History, Partial, Result, Step
 from cinque.analyses.bins import check_number, check_range, people_in_bins
 from cinque.analyses.combine import Members, exact_ids, exactness, one_round, total
 from cinque.analyses.factors import MAX_CELLS, Cell, Levels, cells, check_size, label, levels_of, malformed, union
@@ -62,7 +63,7 @@ def edges_of(parameters: Histogram) -> list[float]:
                 "The question gives edges, and bins or a range as well.",
                 remedy="Give `edges`, or `bins` with `low` and `high`.",
             )
-        if len(given) < 2 or not all(map(math.isfinite, given)) or any(a >= b for a, b in zip(given, given[1:])):
+        if len(given) < 2 or not all(map(math.isfinite, given)) or any(a >= b for a, b in pairwise(given)):
             raise Refused("edges-not-rising", "Edges are two or more finite numbers, each above the one before.")
         if len(given) - 1 > MAX_BINS:
             raise _too_many(len(given) - 1)
@@ -76,7 +77,7 @@ def edges_of(parameters: Histogram) -> list[float]:
         raise _too_many(bins)
     step = (high - low) / bins
     edges = [*(low + i * step for i in range(bins)), high]
-    if not math.isfinite(step) or any(a >= b for a, b in zip(edges, edges[1:])):
+    if not math.isfinite(step) or any(a >= b for a, b in pairwise(edges)):
         raise Refused("range-empty", "The range cannot be told apart into that many bins.")
     return edges
 

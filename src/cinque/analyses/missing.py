@@ -10,12 +10,12 @@ from cinque.analyses import filters
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
 from cinque.analyses.combine import exact_ids, exactness, one_round, total
 from cinque.analyses.factors import label, malformed
+from cinque.analyses.shares import percent
 from cinque.errors import Refused
 from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
 from cinque.sdc.figures import Figure, Figures, Relation
-from cinque.stats.shares import percent
 
 MAX_VARIABLES = 100
 TOTALS = ("people", "complete", "incomplete")

@@ -1,4 +1,4 @@
-"""Shares of counts that may be known between bounds only, and standardised differences between two groups.
+"""Standardised differences between two groups.
 
 Austin, P.C. (2009), Statistics in Medicine 28:3083-3107: for a number |m1 - m2| / sqrt((v1 + v2) / 2), for a share
 |p - q| / sqrt((p(1 - p) + q(1 - q)) / 2). Yang and Dalton (2012), SAS Global Forum 335: for a factor of several levels
@@ -9,23 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
-
-from cinque.sdc.figures import Bounds
-from cinque.sdc.interval import bounds_of
-
-
-def percent(part: Any, whole: Any) -> Any:
-    """100 x part / whole: a number where both are; None of nobody; otherwise the suppressed form with the bounds that
-    follow. Raises Refused for what is no figure.
-    """
-    low, high = bounds_of(part)
-    least, most = bounds_of(whole)
-    if low is not None and low == high and least == most and not isinstance(part, dict) and not isinstance(whole, dict):
-        return 100.0 * low / least if least else None
-    at_least = 100.0 * low / most if low is not None and most else None
-    at_most = min(100.0, 100.0 * high / least) if high is not None and least else None
-    return Bounds(at_least, at_most).to_dict()
 
 
 def difference_of_means(m1: float, v1: float, m2: float, v2: float) -> float | None:
