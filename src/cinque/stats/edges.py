@@ -69,13 +69,13 @@ def _tail(place: int, gaps: Sequence[Gap], counts: Sequence[int], grid: tuple[in
 
 def _to_half(place: int, gaps: Sequence[Gap], counts: Sequence[int], grid: tuple[int, int]) -> float:
     """How far from the inner end half of a tail's people lie, were values normal: their spread as the next range shows
-    it, or a sixth of the grid.
+    it, or a share of the grid. Too near is better than too far: a part of few people ends the division here.
     """
     total, tail = sum(counts), counts[place]
     if not 0 < tail < total:
         return (grid[1] - grid[0]) / 8
     here, half = _score(tail / total), _score(tail / total / 2)
-    spread = (grid[1] - grid[0]) / 6
+    spread = (grid[1] - grid[0]) / 12  # right to a factor of two where the range is four to twelve spreads wide
     other = 1 if place == 0 else place - 1
     low, high = gaps[other]
     if low is not None and high is not None and tail + counts[other] < total:
