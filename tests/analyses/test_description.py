@@ -36,7 +36,7 @@ BIRTHWT_COLUMNS = (
 
 
 def some_people(sizes: list[int], seed: int) -> list[list[dict[str, Any]]]:
-    random = np.random.default_rng(seed)
+    random: Any = np.random.default_rng(seed)
 
     def person(name: str) -> dict[str, Any]:
         return {
@@ -146,7 +146,7 @@ def test_narrow_edges_around_one_person_tell_nothing_of_them() -> None:
 def test_a_histogram_that_cannot_be_drawn_is_refused(changes: dict[str, Any], code: str) -> None:
     with a_source([]) as source, pytest.raises(Refused) as refused:
         histogram.check(
-            histogram.Histogram(**({"variable": "x", "low": 0.0, "high": 9.0} | changes)), source.dictionary
+            histogram.Histogram(**({"variable": "x", "low": 0.0, "high": 9.0, **changes})), source.dictionary
         )
     assert refused.value.code == code
 
@@ -200,7 +200,8 @@ def test_all_columns_that_all_have_are_meant_where_none_is_named() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ table one
 def table(tres: Any, appetite: Any = OPEN, **question: Any) -> Any:
-    asked = table_one.TableOne(**{name: tuple(value) for name, value in question.items()})
+    given: dict[str, Any] = {name: tuple(value) for name, value in question.items()}
+    asked = table_one.TableOne(**given)
     agreed = table_one.agree(asked, {tre: source.dictionary for tre, source in tres.items()})
     parameters = {"variables": list(agreed.variables), "by": list(agreed.by), "factors": list(agreed.factors)}
     return ask(table_one.ANALYSIS, tres, parameters, appetite)

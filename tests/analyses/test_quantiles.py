@@ -60,7 +60,7 @@ def test_the_pooled_quantile_lies_in_the_interval(
     sizes: list[int], seed: int, appetite: Appetite, shape: str, p: float
 ) -> None:
     random = np.random.default_rng(seed)
-    draw = {
+    draw: Any = {
         "normal": lambda n: random.normal(10, 3, n),
         "skewed": lambda n: random.lognormal(1, 0.7, n),
         "few values": lambda n: random.integers(3, 6, n).astype(float),
@@ -132,26 +132,27 @@ def widest(tre: str, history: list[dict[str, Any]], target: tuple[float, float])
         for id, value in one[tre].figures.items():
             if id.startswith("in:"):
                 low, high = id.removeprefix("in:[").removesuffix("]").split(",")
-                ends = (-np.inf if low == "null" else float(low), np.inf if high == "null" else float(high))
-                facts.append((ends, bounds_of(value)))
+                whole = (-np.inf if low == "null" else float(low), np.inf if high == "null" else float(high))
+                facts.append((whole, bounds_of(value)))
     ends = sorted({end for each, _ in facts for end in each} | set(target))
     bins = list(pairwise(ends))
 
     def inside(of: tuple[float, float]) -> list[float]:
         return [float(of[0] <= low and high <= of[1]) for low, high in bins]
 
-    a, b = [], []
+    a: list[list[float]] = []
+    b: list[float] = []
     for of, (least, most) in facts:
         a.append([-x for x in inside(of)])
         b.append(-(least or 0))
         if most is not None:
             a.append(inside(of))
             b.append(most)
-    found = []
+    found: list[float] = []
     for sign in (1, -1):
         solved = linprog([sign * x for x in inside(target)], A_ub=a, b_ub=b, bounds=(0, None))
-        found.append(np.inf if solved.status == 3 else sign * solved.fun)
-    return found[0], -np.inf if found[1] == -np.inf else found[1]
+        found.append(np.inf if solved.status == 3 else sign * float(solved.fun or 0))  # 3: without limit
+    return found[0], found[1]
 
 
 @pytest.mark.parametrize("seed", range(18))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cinque.client.answer import Answer
@@ -59,6 +59,12 @@ class HistogramAnswer(Answer):
                 return dict(group)
         raise KeyError(key)
 
+    def sheets(self) -> Sequence[Any]:
+        """The bins with their people; edges and counts say the same again."""
+        from cinque.client.view import sheets
+
+        return sheets(replace(self, result=self.result and _without(self.result)))
+
 
 @dataclass(frozen=True, repr=False)
 class MissingAnswer(Answer):
@@ -91,6 +97,15 @@ class TableOneAnswer(Answer):
         return [_table_one("All TREs together", self.result), *(_table_one(tre, own) for tre, own in members.items())]
 
 
+def _without(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in values.items() if key not in ("edges", "counts")}
+    if "groups" in kept:
+        kept["groups"] = [_without(group) for group in kept["groups"]]
+    if "per_tre" in kept:
+        kept["per_tre"] = {tre: _without(own) for tre, own in kept["per_tre"].items()}
+    return kept
+
+
 def _table_one(title: str, values: Mapping[str, Any]) -> Any:
     """Means with standard deviations, and people with their percentages, as papers print them."""
     from cinque.client.view import Sheet
@@ -105,10 +120,13 @@ def _table_one(title: str, values: Mapping[str, Any]) -> Any:
         if variable["kind"] == "number":
             rows.append(_row(f"{name}, mean (SD)", list(map(_mean_and_sd, columns)), smd, two))
         else:
-            rows.append(_row(f"{name}, n (%)", [("", False)] * len(columns), smd, two))
-            for i, each in enumerate(variable["all"]["counts"]):
-                rows.append(_row(f"- {each['level']}", [_count_and_share(of["counts"][i]) for of in columns], "", two))
-        rows.append(_row(f"{name}, missing", [_figure(of["missing"]) for of in columns], "", two))
+            rows.append(_row(f"{name}, people (%)", [("", False)] * len(columns), smd, two))
+            rows += [
+                _row(f"- {each['level']}", [_count_and_share(of["counts"][i]) for of in columns], "", two)
+                for i, each in enumerate(variable["all"]["counts"])
+            ]
+        for key in ("n", "missing"):
+            rows.append(_row(f"{name}, {key}", [_figure(of[key]) for of in columns], "", two))
     names = [", ".join(group["levels"]) for group in groups]
     return Sheet(title, ("", *names, "all", *(["SMD"] if two else [])), 1, tuple(rows))
 

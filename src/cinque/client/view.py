@@ -99,7 +99,7 @@ def _collected(
     """
     found: dict[str, list[Record]] = {}
     for key, value in values.items():
-        if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        if isinstance(value, list) and value and not _is_figure(value) and all(isinstance(v, Mapping) for v in value):
             records = [_record(item, factors, members) for item in value]
             if any(record.figures for record in records):
                 found[key] = records
