@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -267,10 +268,16 @@ def test_a_question_that_does_not_fit_is_refused(changes: dict[str, Any], code: 
     assert refused.value.code == code
 
 
-def test_quantiles_of_rows_are_not_offered() -> None:
-    with pytest.raises(Refused) as refused:
-        check(Quantiles(**question()), dictionary(one_row_a_person=False))
-    assert refused.value.code == "rows-not-people"
+def test_somebody_with_several_rows_counts_once_by_their_mean() -> None:
+    random = np.random.default_rng(11)
+    rows = [{"person": str(random.integers(80)), "x": float(random.integers(0, 20))} for _ in range(300)]
+    rows += [{"person": "1", "x": None}, {"person": "nobody knows", "x": None}]
+    with sources({"a": rows[:150], "b": rows[150:]}, unit="person") as found:
+        result, _ = ask(ANALYSIS, found, question())
+    parts = [pd.DataFrame(part).groupby("person").x.mean() for part in (rows[:150], rows[150:])]
+    holds(result, ASKED, pd.concat(parts).dropna())
+    assert result.values["n"] == sum(part.notna().sum() for part in parts)
+    assert result.values["missing"] == sum(part.isna().sum() for part in parts)
 
 
 def test_the_precision_is_the_coarsest_that_is_declared() -> None:

@@ -83,3 +83,28 @@ def people_in_bins(
             once = np.unique(person[used] * len(found) + place[used])
             found += np.bincount(once % len(found), minlength=len(found))
     return {cell: found[i * width : (i + 1) * width].tolist() for i, cell in enumerate(known)}
+
+
+def each_once_in_bins(
+    source: Source, variable: str, edges: Sequence[float], where: Expr | None
+) -> tuple[list[int], int]:
+    """Distinct people by their value, as `people_in_bins` counts, and people without any. Each is in one range only:
+    somebody with several rows by the mean of their values.
+    """
+    import numpy as np
+
+    from cinque.analyses.frame import numbers, per_person, starts
+
+    ends = np.asarray(edges, dtype=np.float64)
+    found = np.zeros(len(ends) + 1, dtype=np.int64)
+    without, alone = 0, source.dictionary.one_row_a_person
+    for batch in source.batches((variable,), where, together=not alone):
+        values = numbers(batch, variable)
+        if not alone and len(values):
+            both = per_person(np.column_stack([np.nan_to_num(values), ~np.isnan(values)]), starts(batch))
+            with np.errstate(invalid="ignore"):
+                values = both[:, 0] / both[:, 1]  # NaN where a person has no value
+        known = values[~np.isnan(values)]
+        without += len(values) - len(known)
+        found += np.bincount(np.searchsorted(ends, known, side="right"), minlength=len(found))
+    return found.tolist(), without

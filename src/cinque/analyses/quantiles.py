@@ -4,6 +4,8 @@ Every round counts people in ranges of the declared one. The first divides all v
 those ranges in which a quantile may lie. Edges follow from the question and from counts already released (`_replay`);
 none is ever received. A range is known when all TREs released its count, and only known ranges are divided.
 
+A quantile is one of people: somebody with several rows counts once, by the mean of their values.
+
 What a round releases is judged together with what the rounds before it released: `Relation`s say that the parts of a
 range add up to it. Two facts keep the rounds one answer, though each is judged at its end:
 
@@ -30,7 +32,7 @@ from typing import Any, ClassVar
 
 from cinque.analyses import filters
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Result, Step
-from cinque.analyses.bins import check_number, check_range, people_in_bins
+from cinque.analyses.bins import check_number, check_range, each_once_in_bins
 from cinque.analyses.combine import Members, count, exact_ids, members_of, total
 from cinque.analyses.factors import malformed
 from cinque.errors import Refused
@@ -82,12 +84,6 @@ def agree(parameters: Quantiles, dictionaries: Mapping[str, Dictionary]) -> Quan
 def check(parameters: Quantiles, dictionary: Dictionary) -> None:
     """Raises Refused when variable, probabilities, range, precision or filter do not fit."""
     check_number(parameters.variable, dictionary)
-    if not dictionary.one_row_a_person:
-        raise Refused(
-            "rows-not-people",
-            f"In dataset `{dictionary.dataset}` one person has several rows, and a quantile is one of people.",
-            remedy="Ask of a dataset in which one row is one person.",
-        )
     asked = parameters.probabilities
     if not 1 <= len(asked) <= MAX_PROBABILITIES or len(set(asked)) < len(asked):
         raise Refused(
@@ -131,9 +127,8 @@ def partial(source: Source, parameters: Quantiles, step: Step) -> Partial:
     blocks = _blocks(step.values)
     where = filters.read(parameters.where)
     every = sorted({edge for _, edges in blocks for edge in edges})
-    (counts,) = people_in_bins(
-        source, parameters.variable, [_edge(parameters, edge) for edge in every], where=where
-    ).values()
+    edges = [_edge(parameters, edge) for edge in every]
+    counts, missing = each_once_in_bins(source, parameters.variable, edges, where)
     below = dict(zip(every, _running(counts), strict=False))
     ends: dict[Any, int] = {"low": 0, "high": sum(counts)}
     values: dict[str, int] = {}
@@ -141,8 +136,7 @@ def partial(source: Source, parameters: Quantiles, step: Step) -> Partial:
         low = ends["low"] if gap[0] is None else below[gap[0]]
         high = ends["high"] if gap[1] is None else below[gap[1]]
         values[_id(parameters, gap)] = high - low
-    (group,) = source.aggregate((parameters.variable,), (), where)
-    values["missing"] = group.moments[parameters.variable].people_missing
+    values["missing"] = missing
     return Partial(dict(step.values), dict(values), {"people": values})
 
 
@@ -418,8 +412,13 @@ ANALYSIS: Analysis[Quantiles] = Analysis(
     parameters=Quantiles,
     rounds=ROUNDS,
     fields=(
-        Field("in:[low, high]", "people", "Frequencies", "Distinct people with low <= value < high; null: no end."),
-        Field("missing", "people", "Frequencies", "Distinct people without a value."),
+        Field(
+            "in:[low, high]",
+            "people",
+            "Frequencies",
+            "Distinct people with low <= value < high; null: no end. Of several values of one person, their mean.",
+        ),
+        Field("missing", "people", "Frequencies", "Distinct people without any value."),
     ),
     check=check,
     columns=lambda parameters: frozenset({parameters.variable}) | filters.columns(parameters.where),
