@@ -174,6 +174,7 @@ def plan(folder: Path, today: date) -> list[PlannedTre]:
             "project": PROJECT,
             "datasets": ids,
             "analyses": list(registry.names()),
+            "max_rounds": max(registry.get(name).rounds for name in registry.names()),
             "lawful_basis": "Synthetic data of the GiBleed tutorial; no personal data",
             "valid_from": today,
             "valid_until": today + timedelta(days=365),
