@@ -52,9 +52,7 @@ def check(parameters: Missing, dictionary: Dictionary) -> None:
     if len(set(names)) != len(names):
         raise Refused("variable-twice", "A column is named twice.", remedy="Name each column once.")
     if len(names) > MAX_VARIABLES:
-        raise Refused(
-            "too-many-variables", f"{len(names)} columns were asked for; at most {MAX_VARIABLES} may be.", remedy=""
-        )
+        raise Refused("too-many-variables", f"{len(names)} columns were asked for; at most {MAX_VARIABLES} may be.")
     for name in names:
         dictionary.column(name)
     filters.check(parameters.where, dictionary)

@@ -19,7 +19,8 @@ range add up to it. Two facts keep the rounds one answer, though each is judged 
    close together would be a range of few people.
 
 Hence no range of fewer people than the threshold can be worked out from all rounds together (attack 3). At each
-released end of an interval at least as many people as the threshold stand on either side of it (rule 7).
+released end of an interval at least as many people as the threshold stand on either side of it (rule 7), or nobody
+where zeros may be released.
 """
 
 from __future__ import annotations
