@@ -56,6 +56,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         ("summary age", {"variable": "age"}),
         ("summary age --by sex --by drug", {"variable": "age", "by": ["sex", "drug"]}),
         ("summary age --by sex,drug", {"variable": "age", "by": ["sex", "drug"]}),
+        ("quantiles age --low 0 --high 110", {"variable": "age", "low": 0.0, "high": 110.0}),
+        ("quantiles age --probabilities 0.1 --probabilities 0.9", {"variable": "age", "probabilities": [0.1, 0.9]}),
+        ("histogram age --bins 5 --low 0 --high 9", {"variable": "age", "bins": 5, "low": 0.0, "high": 9.0}),
+        ("histogram age --edges 0 --edges 1.5", {"variable": "age", "edges": [0.0, 1.5]}),
+        ("missing", {}),
+        ("missing --variables age,sex", {"variables": ["age", "sex"]}),
+        ("table_one age,sex --by drug", {"variables": ["age", "sex"], "by": ["drug"]}),
     ],
 )
 def test_a_command_line_is_the_parameters_of_its_analysis(asked: Asked, line: str, parameters: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ def _answer(values: dict[str, Any] | None, **changes: Any) -> Answer:
         "question": "How many?",
         "analysis": "any",
         "parameters": {},
-        "values": values,
+        "result": values,
         "exactness": "exact" if values else "",
         "answered": ("north", "south") if values else (),
         "missing": (),

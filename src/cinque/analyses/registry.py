@@ -5,15 +5,38 @@ from __future__ import annotations
 import difflib
 from typing import Any, Final
 
-from cinque.analyses import anova, chi2, cmh, count, fisher, summary, table, ttest
+from cinque.analyses import (
+    anova,
+    chi2,
+    cmh,
+    count,
+    fisher,
+    histogram,
+    missing,
+    quantiles,
+    summary,
+    table,
+    table_one,
+    ttest,
+)
 from cinque.analyses.analysis import Analysis
 from cinque.errors import NotFound
 
-REGISTRY: Final[dict[str, Analysis[Any]]] = {
-    module.ANALYSIS.name: module.ANALYSIS for module in (count, table, summary, chi2, fisher, cmh, ttest, anova)
-}
-
-
+_MODULES: Final = (
+    anova,
+    chi2,
+    cmh,
+    count,
+    fisher,
+    histogram,
+    missing,
+    quantiles,
+    summary,
+    table,
+    table_one,
+    ttest,
+)
+REGISTRY: Final[dict[str, Analysis[Any]]] = {module.ANALYSIS.name: module.ANALYSIS for module in _MODULES}
 SHIPPED: Final = tuple(sorted(REGISTRY))  # without what a process adds of its own
 
 

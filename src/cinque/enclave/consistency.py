@@ -11,7 +11,7 @@ from cinque.enclave.declared import Entry, Mistake, meant
 from cinque.model.agreements import Agreement, Person, Project
 from cinque.model.datasets import Column, Dataset
 
-ANALYSIS = re.compile(r"(?P<name>[a-z][a-z0-9-]*)(?:@(?P<version>[^\s@]+)(?: (?P<digest>sha256:[0-9a-f]{64}))?)?")
+ANALYSIS = re.compile(r"(?P<name>[a-z][a-z0-9_-]*)(?:@(?P<version>[^\s@]+)(?: (?P<digest>sha256:[0-9a-f]{64}))?)?")
 """How an agreement names an analysis: `name`, `name@version` or `name@version sha256:…`."""
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from cinque.analyses import registry
 from cinque.errors import Unreadable
 from cinque.federation.plan import PROJECT, PlannedTre
 
@@ -172,7 +173,8 @@ def plan(folder: Path, today: date) -> list[PlannedTre]:
             "title": f"Agreement of {titles[name]} with the first project",
             "project": PROJECT,
             "datasets": ids,
-            "analyses": ["count", "table", "summary"],
+            "analyses": list(registry.names()),
+            "max_rounds": max(registry.get(name).rounds for name in registry.names()),
             "lawful_basis": "Synthetic data of the GiBleed tutorial; no personal data",
             "valid_from": today,
             "valid_until": today + timedelta(days=365),

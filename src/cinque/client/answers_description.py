@@ -1,0 +1,157 @@
+"""Answers of the analyses that describe a data set, a table one in the layout of a paper among them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cinque.client.answer import Answer
+from cinque.sdc.figures import is_suppressed
+
+
+@dataclass(frozen=True, repr=False)
+class QuantilesAnswer(Answer):
+    """`intervals` and `values`, in the order of `probabilities`; `median`, `ranges`."""
+
+    @property
+    def probabilities(self) -> list[float]:
+        """Which quantiles."""
+        return [float(row["probability"]) for row in self._rows]
+
+    @property
+    def intervals(self) -> list[tuple[float, float]]:
+        """(low, high), between which the pooled type 7 quantile lies; -inf or inf where no end is known."""
+        return [
+            (
+                -math.inf if row["at_least"] is None else row["at_least"],
+                math.inf if row["at_most"] is None else row["at_most"],
+            )
+            for row in self._rows
+        ]
+
+    @property
+    def values(self) -> list[float | None]:
+        """The quantile where it is known to the declared precision, else None."""
+        return [row["value"] for row in self._rows]
+
+    @property
+    def median(self) -> float | None:
+        """The median where it was asked for and is known to the declared precision, else None."""
+        return dict(zip(self.probabilities, self.values, strict=True)).get(0.5)
+
+    @property
+    def _rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = (self.result or {}).get("quantiles", [])
+        return rows
+
+
+@dataclass(frozen=True, repr=False)
+class HistogramAnswer(Answer):
+    """`edges`; without groups `counts`, `under`, `over`, `n`, with them `answer["level"]` with the same keys."""
+
+    def __getitem__(self, key: str | tuple[str, ...]) -> dict[str, Any]:
+        """One group by its levels."""
+        wanted = [key] if isinstance(key, str) else list(key)
+        for group in (self.result or {}).get("groups", []):
+            if group["levels"] == wanted:
+                return dict(group)
+        raise KeyError(key)
+
+    def sheets(self) -> Sequence[Any]:
+        """The bins with their people; edges and counts say the same again."""
+        from cinque.client.view import sheets
+
+        return sheets(replace(self, result=self.result and _without(self.result)))
+
+
+@dataclass(frozen=True, repr=False)
+class MissingAnswer(Answer):
+    """`answer["x"]`: missing, present, percent_missing of one column; `people`, `complete`, `incomplete` of all."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """One column."""
+        for record in (self.result or {}).get("variables", []):
+            if record["variable"] == key:
+                return dict(record)
+        raise KeyError(key)
+
+
+@dataclass(frozen=True, repr=False)
+class TableOneAnswer(Answer):
+    """`answer["x"]`: of one variable `groups`, `all` and the standardised mean difference `smd`."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        """One variable."""
+        for record in (self.result or {}).get("variables", []):
+            if record["variable"] == key:
+                return dict(record)
+        raise KeyError(key)
+
+    def sheets(self) -> Sequence[Any]:
+        """Variables below each other, groups side by side: for all TREs together, then for each."""
+        if self.result is None:
+            return []
+        members = self.per_tre if len(self.per_tre) > 1 else {}
+        return [_table_one("All TREs together", self.result), *(_table_one(tre, own) for tre, own in members.items())]
+
+
+def _without(values: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in values.items() if key not in ("edges", "counts")}
+    if "groups" in kept:
+        kept["groups"] = [_without(group) for group in kept["groups"]]
+    if "per_tre" in kept:
+        kept["per_tre"] = {tre: _without(own) for tre, own in kept["per_tre"].items()}
+    return kept
+
+
+def _table_one(title: str, values: Mapping[str, Any]) -> Any:
+    """Means with standard deviations, and people with their percentages, as papers print them."""
+    from cinque.client.view import Sheet
+
+    groups = values["groups"] if len(values["groups"]) > 1 else []
+    two = len(groups) == 2
+    rows = [_row("People", [*(_figure(group["people"]) for group in groups), _figure(values["n"])], "", two)]
+    for variable in values["variables"]:
+        columns = [*(variable["groups"] if groups else []), variable["all"]]
+        name, difference = variable["variable"], variable["smd"]
+        smd = "" if difference is None else f"{difference:.3f}"
+        if variable["kind"] == "number":
+            rows.append(_row(f"{name}, mean (SD)", list(map(_mean_and_sd, columns)), smd, two))
+        else:
+            rows.append(_row(f"{name}, people (%)", [("", False)] * len(columns), smd, two))
+            rows += [
+                _row(f"- {each['level']}", [_count_and_share(of["counts"][i]) for of in columns], "", two)
+                for i, each in enumerate(variable["all"]["counts"])
+            ]
+        for key in ("n", "missing"):
+            rows.append(_row(f"{name}, {key}", [_figure(of[key]) for of in columns], "", two))
+    names = [", ".join(group["levels"]) for group in groups]
+    return Sheet(title, ("", *names, "all", *(["SMD"] if two else [])), 1, tuple(rows))
+
+
+def _row(words: str, cells: list[tuple[str, bool]], smd: str, two: bool) -> tuple[tuple[str, bool], ...]:
+    return ((words, False), *cells, *([(smd, False)] if two else []))
+
+
+def _figure(value: Any) -> tuple[str, bool]:
+    from cinque.client.view import figure
+
+    return figure(value), is_suppressed(value)
+
+
+def _mean_and_sd(of: Mapping[str, Any]) -> tuple[str, bool]:
+    mean, sd = of["mean"], of["sd"]
+    if is_suppressed(mean):
+        return "suppressed", True
+    if mean is None:
+        return "–", False
+    return (f"{mean:,.2f}" if sd is None or is_suppressed(sd) else f"{mean:,.2f} ({sd:,.2f})"), False
+
+
+def _count_and_share(of: Mapping[str, Any]) -> tuple[str, bool]:
+    people, share = of["people"], of["percent"]
+    if is_suppressed(people) or is_suppressed(share) or share is None:
+        return _figure(people)
+    return f"{people:,} ({share:.1f}%)", False

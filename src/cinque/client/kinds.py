@@ -1,0 +1,18 @@
+"""Which analyses have an answer of a form of their own; all others have `Answer`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
+from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
+
+KINDS: Final[dict[str, type[Answer]]] = {
+    "count": CountAnswer,
+    "table": TableAnswer,
+    "summary": SummaryAnswer,
+    "histogram": HistogramAnswer,
+    "missing": MissingAnswer,
+    "quantiles": QuantilesAnswer,
+    "table_one": TableOneAnswer,
+}
