@@ -1,6 +1,6 @@
 """Generalised linear models (statistics.md 3.9): Fisher scoring over rounds, equal to the fit on the pooled rows.
 
-Each round a TRE gives X'WX, the score, the deviance and Pearson's statistic at coefficients that it works out itself
+Each round a TRE gives X'WX, the score and the deviance (Pearson's statistic where the dispersion is estimated) at coefficients that it works out itself
 from what all members released before: none is ever sent. The first round is at R's starting means.
 """
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from cinque.analyses import estimates, models
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
-from cinque.analyses.combine import Members, count, exact_ids, exactness, members_of, total
+from cinque.analyses.combine import count, exact_ids, exactness, members_of, total
 from cinque.analyses.factors import malformed, not_answerable
 from cinque.analyses.models import Judged, Read
 from cinque.errors import Refused
@@ -67,10 +67,10 @@ class Glm:
 
 def check(parameters: Glm, dictionary: Dictionary) -> None:
     """Raises Refused when formula, family, link, weights or filter do not fit the dictionary."""
-    _choice("family", parameters.family, tuple(FAMILIES))
+    models.choice("family", parameters.family, tuple(FAMILIES))
     if parameters.link is not None:
-        _choice("link", parameters.link, FAMILIES[parameters.family])
-    _choice("rounds", parameters.rounds, ("all", "few"))
+        models.choice("link", parameters.link, FAMILIES[parameters.family])
+    models.choice("rounds", parameters.rounds, ("all", "few"))
     if not 2 <= parameters.max_rounds <= MOST_ROUNDS:
         raise Refused("parameter-choice", f"`max_rounds` is a number from 2 to {MOST_ROUNDS}.")
     made = models.check(parameters, dictionary)
@@ -88,11 +88,6 @@ def check(parameters: Glm, dictionary: Dictionary) -> None:
         )
 
 
-def _choice(name: str, given: str, choices: Sequence[str]) -> None:
-    if given not in choices:
-        raise Refused("parameter-choice", f"`{name}` is one of: {', '.join(choices)}.", remedy="Choose one of these.")
-
-
 # ---------------------------------------------------------------------------------------------------- in one TRE
 def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     """The sums at this step's coefficients, with whom they are over. Raises Refused("not_answerable") for numbers that
@@ -101,7 +96,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
         return estimates.partial(source, parameters, family_of(parameters))
     import numpy as np
 
-    from cinque.analyses.design import Groups
+    from cinque.analyses.groups import Groups
     from cinque.stats.crossproducts import Products
     from cinque.stats.leverage import Leverages
 
@@ -138,7 +133,6 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
             shown = [pair for pair in shown if pair != (0, 0)]
         found = judged.worst(shown)
         evidence[name] = found.and_also(whole) if name in ("information", "score") else found
-    evidence["released"] = sum(len(pairs) for pairs in layout.figures.values())
     return Partial({"round": step.round, "terms": list(made.names)}, values, evidence)
 
 
@@ -195,10 +189,19 @@ def singles_of(parameters: Glm, step: Step) -> dict[str, list[str]]:
         constant = {"gaussian": weighted, "poisson": True, "gamma": True}.get(parameters.family, False)
         names += ["constant"] if constant else []
         return {"start": names} if names else {}
-    found = {"fit": ["deviance", "pearson", *(["ratio"] if parameters.family == "gamma" else [])]}
+    estimated = {"gaussian": ["pearson"], "gamma": ["pearson", "ratio"]}
+    quasi = ["pearson"] if parameters.family.startswith("quasi") else []
+    found = {"fit": ["deviance", *estimated.get(parameters.family, quasi)]}
     if step.values["null"] is not None:
         found["null"] = ["deviance", "weight", "score"] if null_of(parameters) == "fit" else ["deviance"]
     return found
+
+
+def told_after(parameters: Glm, rounds: int, size: int) -> int:
+    """How many numbers a TRE has given after so many rounds. Most models without terms are looked at once."""
+    null = 0.0 if null_of(parameters) == "fit" else None
+    steps = [Step(1, {}), Step(2, {"null": 0.0}), *(Step(number, {"null": null}) for number in range(3, rounds + 1))]
+    return sum(len(Layout.of(parameters, step, size).pairs) for step in steps[:rounds])
 
 
 def null_of(parameters: Glm) -> str:
@@ -237,7 +240,8 @@ def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array, Arr
         singles = [known[name]() for names in singles_of(parameters, step).values() for name in names]
     else:
         parts = glm.at(family, link, part.y, part.x @ np.array(step.values["beta"]) + part.offset, weights)
-        singles = [parts.deviance, parts.pearson] + ([] if parts.ratio is None else [parts.ratio])
+        fit = {"deviance": parts.deviance, "pearson": parts.pearson, "ratio": parts.ratio}
+        singles = [fit[name] for name in singles_of(parameters, step)["fit"]]
         if (null := step.values["null"]) is not None:
             alone = glm.at(family, link, part.y, part.offset + null, weights)
             singles += [alone.deviance]
@@ -276,9 +280,9 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
                 smallest=evidence["smallest"],
             )
         )
-    rounds = max(partial.shape["round"], LIKELY_ROUNDS)
     terms = len(partial.shape["terms"])
-    model = Model(tuple(sums), evidence["people"], terms, rounds * evidence["released"], evidence["events"])
+    told = told_after(parameters, max(partial.shape["round"], LIKELY_ROUNDS), terms)
+    model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
     return Figures(tuple(made), (), (model,))
 
 
@@ -313,7 +317,7 @@ def _replay(parameters: Glm, history: History) -> tuple[Session, Scoring | None,
     """Every round again, each checked for the form that its step gives it."""
     from cinque.stats.glm import scoring
 
-    terms = _terms(members_of(history))
+    terms = models.terms_of(members_of(history))
     step, used, stopped = Step(1, {}), None, False
     sums: list[dict[str, list[float]]] = []
     own: dict[str, dict[str, list[float]]] = {}
@@ -346,16 +350,6 @@ def _n(history: History, tre: str) -> int:
     if not isinstance(value, int):
         raise malformed()  # sums are released only where n is
     return value
-
-
-def _terms(members: Members) -> list[str]:
-    found = [released.shape.get("terms") for _, released in members]
-    terms = found[0] if found else None
-    if not isinstance(terms, list) or not terms or any(other != terms for other in found):
-        raise malformed()
-    if not all(isinstance(term, str) for term in terms) or len(set(terms)) != len(terms) or len(terms) > 100:
-        raise malformed()
-    return terms
 
 
 def _sums(released: Released, layout: Layout, number: int, terms: list[str]) -> dict[str, list[float]] | None:
@@ -452,8 +446,9 @@ def _fitted(parameters: Glm, session: Session, found: Scoring) -> dict[str, Any]
     beta, last = _looked_at(session, found), session.sums[-1]
     information = models.symmetric(last["information"], size)
     df = session.n - size
-    deviance, pearson, *ratio = last["fit"]
-    dispersion = 1.0 if not family.estimated else pearson / df if df > 0 else None
+    fit = dict(zip(singles_of(parameters, Step(2, {"null": None}))["fit"], last["fit"], strict=True))
+    deviance = fit["deviance"]
+    dispersion = 1.0 if not family.estimated else fit["pearson"] / df if df > 0 else None
     inverted = inverse(information)
     tested: dict[str, Any] = dict.fromkeys(("coef", "se", "p", "confint"))
     if inverted is not None and dispersion is not None:
@@ -467,7 +462,7 @@ def _fitted(parameters: Glm, session: Session, found: Scoring) -> dict[str, Any]
         n=session.n,
         weight=start.get("weight", float(session.n)),
         constant=start.get("constant", 0.0),
-        ratio=ratio[0] if ratio else 0.0,
+        ratio=fit.get("ratio", 0.0),
     )
     estimated = size + (family.estimated and family.likelihood)
     nulls = [each["null"][0] for each in session.sums if "null" in each]

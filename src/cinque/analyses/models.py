@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from cinque.analyses import filters
+from cinque.analyses.combine import Members
 from cinque.analyses.factors import malformed
 from cinque.errors import Refused
 from cinque.expr.formula import Factor, Formula, Number, Survival, parse_formula
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from cinque.analyses.design import Design, Groups
+    from cinque.analyses.design import Design
+    from cinque.analyses.groups import Groups
     from cinque.stats.crossproducts import Products
     from cinque.stats.leverage import Leverages
 
@@ -95,6 +97,12 @@ def check(question: Question, dictionary: Dictionary) -> Design:
             raise Refused("rows-not-people", "Weights need a dataset in which one row is one person.")
     filters.check(question.where, dictionary)
     return made
+
+
+def choice(name: str, given: str, choices: Sequence[str]) -> None:
+    """Raises Refused for a value that is not among the choices."""
+    if given not in choices:
+        raise Refused("parameter-choice", f"`{name}` is one of: {', '.join(choices)}.", remedy="Choose one of these.")
 
 
 # ---------------------------------------------------------------------------------------------------------------- rows
@@ -271,3 +279,23 @@ def add_up(rows: Sequence[Sequence[float]]) -> list[float]:
     import math
 
     return [math.fsum(column) for column in zip(*rows, strict=True)]
+
+
+def terms_of(members: Members) -> list[str]:
+    """The names of the coefficients, the same for every member. Raises Refused where they are not."""
+    found = [released.shape.get("terms") for _, released in members]
+    terms = found[0] if found else None
+    if not isinstance(terms, list) or not terms or any(other != terms for other in found):
+        raise malformed()
+    if not all(isinstance(term, str) for term in terms) or len(set(terms)) != len(terms) or len(terms) > 100:
+        raise malformed()
+    return terms
+
+
+def sum_of(arrays: Sequence[Array]) -> list[Any]:
+    """Arrays of one shape added up place by place, with one rounding; nested lists."""
+    import math
+
+    if arrays[0].ndim == 1:
+        return [math.fsum(float(x) for x in column) for column in zip(*arrays, strict=True)]
+    return [sum_of([each[place] for each in arrays]) for place in range(len(arrays[0]))]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 from typing import Any, Final
 
-from cinque.analyses import chi2, cmh, count, fisher, summary, table
+from cinque.analyses import chi2, cmh, count, fisher, glm, lm, summary, table
 from cinque.analyses.analysis import Analysis
 from cinque.errors import NotFound
 
 REGISTRY: Final[dict[str, Analysis[Any]]] = {
-    module.ANALYSIS.name: module.ANALYSIS for module in (count, table, summary, chi2, fisher, cmh)
+    module.ANALYSIS.name: module.ANALYSIS for module in (count, table, summary, chi2, fisher, cmh, lm, glm)
 }
 
 

@@ -32,9 +32,11 @@ Pairs = Iterable[tuple[Array, Array]]
 
 
 class Products:
-    """Sums of left_j * right_k over people for chosen pairs (j, k), one row a person."""
+    """Sums of left_j * right_k over rows for chosen pairs (j, k). `several`: whether a person may have several rows,
+    whose parts are then added up before they are looked at, and all of them are looked at."""
 
-    def __init__(self, pairs: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[int, int]], *, several: bool = False) -> None:
+        self._several = several
         self._left = np.array([j for j, _ in pairs], dtype=np.intp)
         self._right = np.array([k for _, k in pairs], dtype=np.intp)
         size = len(pairs)
@@ -47,11 +49,17 @@ class Products:
         self._exact: NDArray[np.intp] | None = None  # sums that are looked at in full to the end
         self._rest = Components(0)
 
-    def add(self, left: Array, right: Array) -> None:
-        """`left`, `right`: people x columns, finite; no person twice over all batches."""
+    def add(self, left: Array, right: Array, begin: NDArray[np.int64] | None = None) -> None:
+        """`left`, `right`: rows x columns, finite; `begin`: where each person's rows begin, where there may be several;
+        no person in two batches."""
         with np.errstate(over="ignore", invalid="ignore"):
             product = left.T @ right
         self._everything = product if self._everything is None else self._everything + product
+        if self._several:
+            if len(left):
+                parts = self._parts(left, right)
+                self._early.add(parts if begin is None else np.add.reduceat(parts, begin, axis=0))
+            return
         at = 0
         while self._seen < FIRST and at < len(left):
             stop = min(len(left), at + min(_CHUNK, FIRST - self._seen))

@@ -182,3 +182,33 @@ def _overall(
     beta = line.beta[-slopes:]
     statistic = float(beta @ middle @ beta) / slopes
     return {"statistic": statistic, "df": [slopes, df_t], "p": f_p(statistic, slopes, df_t)}
+
+
+def chow(groups: Sequence[Centred], line: Line, rss: float) -> dict[str, Any] | None:
+    """Whether one set of coefficients does for all groups of rows: Chow's F test against a set for each. None for one
+    group, or where one of them has collinear columns. The drop in the residual sum of squares is the sum over groups of
+    U' (X'X)^-1 U, U the group's X'(y - X beta).
+    """
+    size, rows = len(line.beta), sum(group.rows for group in groups)
+    df1, df2 = size * (len(groups) - 1), rows - size * len(groups)
+    if len(groups) < 2 or df2 < 1 or rss <= 0:
+        return None
+    slopes = line.beta[1:] if line.intercept else line.beta
+    drop = 0.0
+    for group in groups:
+        away = group.mean - line.centre
+        raw = group.cross + group.weight * np.outer(away, away)
+        x, y = raw[:-1, :-1], raw[:-1, -1]
+        score = y - x @ slopes
+        if line.intercept:
+            means = group.weight * away[:-1]
+            score = np.concatenate([[group.weight * away[-1] - means @ slopes], score])
+            x = np.block([[np.array([[group.weight]]), means[None, :]], [means[:, None], x]])
+        inner = inverse(x)
+        if inner is None:
+            return None
+        drop += float(score @ inner @ score)
+    if drop >= rss:
+        return None
+    statistic = drop / df1 / ((rss - drop) / df2)
+    return {"F": statistic, "df": [df1, df2], "p": f_p(statistic, df1, df2)}
