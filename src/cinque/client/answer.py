@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -24,15 +24,16 @@ from cinque.sdc.figures import is_suppressed
 
 @dataclass(frozen=True)
 class Answer:
-    """One question's answer. `values`: as the analysis defines them (None when no TRE released anything); `exactness`:
-    exact, bounded or rounded; `answered`: names of the TREs pooled over; `pending`: who may still answer.
+    """One question's answer. `result`: its values as the analysis defines them (None when no TRE released anything),
+    which `values` gives too, save where that name is the analysis's own; `exactness`: exact, bounded or rounded;
+    `answered`: names of the TREs pooled over; `pending`: who may still answer.
     """
 
     request: str
     question: str
     analysis: str
     parameters: dict[str, Any]
-    values: dict[str, Any] | None
+    result: dict[str, Any] | None
     exactness: str
     answered: tuple[str, ...]
     missing: tuple[Missing, ...]
@@ -43,24 +44,29 @@ class Answer:
     pending: tuple[str, ...] = field(default=())
 
     @property
+    def values(self) -> Any:
+        """The same as `result`."""
+        return self.result
+
+    @property
     def suppressed(self) -> int:
         """How many of the TREs' released figures were suppressed."""
-        return 0 if self.values is None else _count(self.values.get("per_tre", self.values))
+        return 0 if self.result is None else _count(self.result.get("per_tre", self.result))
 
     @property
     def per_tre(self) -> dict[str, Any]:
         """TRE name -> its own values."""
-        return {self.names.get(tre, tre): v for tre, v in (self.values or {}).get("per_tre", {}).items()}
+        return {self.names.get(tre, tre): v for tre, v in (self.result or {}).get("per_tre", {}).items()}
 
     def __getattr__(self, name: str) -> Any:
         """A value of the answer by its name: a number, None, or the suppressed form with its bounds."""
-        if name.startswith("_") or name not in (self.values or {}):
+        if name.startswith("_") or name not in (self.result or {}):
             raise AttributeError(f"the answer of `{self.analysis}` has no `{name}`")
-        return self.values[name]  # type: ignore[index]  # just looked at
+        return self.result[name]  # type: ignore[index]  # just looked at
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values, TREs by name."""
-        values = None if self.values is None else _named(self.values, self.names)
+        values = None if self.result is None else _named(self.result, self.names)
         return {
             "request": self.request,
             "question": self.question,
@@ -75,6 +81,12 @@ class Answer:
             "records": {name: str(path) for name, path in self.records.items()},
             "answer_crate": str(self.crate),
         }
+
+    def sheets(self) -> Sequence[Any]:
+        """The tables in which the figures are printed (client/view.py)."""
+        from cinque.client.view import sheets
+
+        return sheets(self)
 
     def __str__(self) -> str:
         import io
@@ -108,12 +120,12 @@ class CountAnswer(Answer):
     @property
     def people(self) -> Any:
         """Distinct people over the TREs that answered (people in two TREs count twice)."""
-        return None if self.values is None else self.values["people"]
+        return None if self.result is None else self.result["people"]
 
     @property
     def rows(self) -> Any:
         """Rows."""
-        return None if self.values is None else self.values["rows"]
+        return None if self.result is None else self.result["rows"]
 
     @property
     def n(self) -> Any:
@@ -133,22 +145,22 @@ class TableAnswer(Answer):
     @property
     def counts(self) -> dict[tuple[str, ...], Any]:
         """By tuple of levels, in the order of the factors."""
-        return {tuple(cell["levels"]): cell["people"] for cell in (self.values or {}).get("cells", [])}
+        return {tuple(cell["levels"]): cell["people"] for cell in (self.result or {}).get("cells", [])}
 
     @property
     def margins(self) -> dict[tuple[str, str], Any]:
         """By (factor, level)."""
-        return {(m["factor"], m["level"]): m["people"] for m in (self.values or {}).get("margins", [])}
+        return {(m["factor"], m["level"]): m["people"] for m in (self.result or {}).get("margins", [])}
 
     @property
     def n(self) -> Any:
         """People with every factor present."""
-        return (self.values or {}).get("n")
+        return (self.result or {}).get("n")
 
     @property
     def missing_people(self) -> Any:
         """People with a row in which a factor is missing."""
-        return (self.values or {}).get("missing")
+        return (self.result or {}).get("missing")
 
 
 @dataclass(frozen=True)
@@ -176,7 +188,7 @@ class SummaryAnswer(Answer):
                 **{name: g[name] for name in ("n", "missing", "rows", "mean", "variance", "sd")},
                 pooled_over=tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
             )
-            for g in (self.values or {}).get("groups", [])
+            for g in (self.result or {}).get("groups", [])
         }
 
     def __getitem__(self, key: str | tuple[str, ...]) -> GroupSummary:
@@ -258,7 +270,7 @@ def compose(
         question=note["title"],
         analysis=statement.analysis,
         parameters=request.parameters,
-        values=result["values"] if result else None,
+        result=result["values"] if result else None,
         exactness=result["exactness"] if result else "",
         answered=tuple(released),
         missing=missing,

@@ -78,7 +78,7 @@ class Sheet:
 
 def sheets(answer: Answer) -> list[Sheet]:
     """The figures of an answer, for each TRE and in all. None when nobody released any."""
-    values = answer.values
+    values = answer.result
     if values is None:
         return []
     factors = next((tuple(map(str, values[key])) for key in _FACTORS if isinstance(values.get(key), list)), ())
@@ -173,7 +173,7 @@ def _cell(value: Any) -> Cell:
 # ------------------------------------------------------------------------------------------------------------ words
 def exactness(answer: Answer) -> str:
     """How far the answer can be relied on, in words (contracts section 4)."""
-    if answer.values is None:
+    if answer.result is None:
         if answer.pending:
             return "No figure has come back yet: there is no answer so far."
         return "Nobody released a figure: there is no answer."
@@ -207,7 +207,7 @@ def _places(answer: Answer) -> list[tuple[str, str]]:
 def renderable(answer: Answer) -> RenderableType:
     """The answer in the terminal. Text is never read as markup."""
     parts: list[RenderableType] = [Text(short(answer.question), "bold"), ""]
-    parts += [_table(sheet) for sheet in sheets(answer)]
+    parts += [_table(sheet) for sheet in answer.sheets()]
     parts.append(
         Text(short(exactness(answer)), "green" if answer.exactness == "exact" and not answer.missing else "yellow")
     )
@@ -255,7 +255,7 @@ _STYLE = """
 def html(answer: Answer) -> str:
     """The answer as HTML that needs nothing else; every text in it is escaped."""
     parts = [f'<div class="cinque-answer"><style>{_STYLE}</style>', f"<p><strong>{_safe(answer.question)}</strong></p>"]
-    parts += [_html_table(sheet) for sheet in sheets(answer)]
+    parts += [_html_table(sheet) for sheet in answer.sheets()]
     parts.append(f"<p>{_safe(exactness(answer))}</p>")
     for title, rows in (("Not in it", _absent(answer)), ("Crates", _places(answer))):
         if rows:
