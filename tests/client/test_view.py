@@ -152,14 +152,14 @@ VALUES = {"people": 5, "per_tre": {}}
         ({"pending": ("west",)}, "Not of every TRE that was asked", "Exact"),
         ({"exactness": "bounded"}, "Bounded: some figures were suppressed", "Exact"),
         ({"exactness": "rounded"}, "Rounded: figures were altered", "Exact"),
-        ({"result": None, "answered": ()}, "Nobody released a figure", "Exact"),
-        ({"result": None, "answered": (), "pending": ("west",)}, "no answer so far", "Exact"),
+        ({"values": None, "answered": ()}, "Nobody released a figure", "Exact"),
+        ({"values": None, "answered": (), "pending": ("west",)}, "no answer so far", "Exact"),
     ],
 )
 def test_exactness_is_claimed_only_where_nothing_was_done_and_nobody_is_missing(
     changes: dict[str, Any], said: str, not_said: str
 ) -> None:
-    answer = _answer(**({"result": VALUES} | changes))
+    answer = _answer(**({"values": VALUES} | changes))
     for seen in (_text(answer), html(answer)):
         assert said in seen
         assert not_said not in seen

@@ -32,8 +32,8 @@ FIELDS: Final = (
 
 
 def partial(source: Source, question: models.Question, model: tuple[Family, Link]) -> Partial:
-    """The TRE's own fit, pass by pass over its rows. Where there is none (collinear columns, no convergence, separation)
-    both figures are empty, with the evidence of nobody, so that under any threshold that reads as suppressed.
+    """The TRE's own fit, pass by pass over its rows. Where there is none (collinear columns, no convergence,
+    separation) both figures are empty, with the evidence of nobody: under any threshold that reads as suppressed.
     """
     import numpy as np
 
@@ -130,9 +130,15 @@ def figures(partial: Partial) -> Figures:
     sums = ("coefficients", "covariance")
     made += [
         Figure(
-            name, "CorrelationCoefficients", evidence["people"], "other", of="n",
-            differing=fit.differing, remainder=fit.remainder, smallest=evidence["smallest"],
-        )  # fmt: skip
+            name,
+            "CorrelationCoefficients",
+            evidence["people"],
+            "other",
+            of="n",
+            differing=fit.differing,
+            remainder=fit.remainder,
+            smallest=evidence["smallest"],
+        )
         for name in sums
     ]
     terms = len(partial.shape["terms"])

@@ -1,7 +1,8 @@
 """Generalised linear models (statistics.md 3.9): Fisher scoring over rounds, equal to the fit on the pooled rows.
 
-Each round a TRE gives X'WX, the score and the deviance (Pearson's statistic where the dispersion is estimated) at coefficients that it works out itself
-from what all members released before: none is ever sent. The first round is at R's starting means.
+Each round a TRE gives X'WX, the score and the deviance (Pearson's statistic too where the dispersion is estimated) at
+coefficients that it works out itself from what all members released before: none is ever sent. The first round is at
+R's starting means.
 """
 
 from __future__ import annotations
@@ -231,13 +232,11 @@ def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array, Arr
     singles: list[Any]
     if step.round == 1:
         parts = glm.start(family, link, part.y, part.offset, weights)
-        constant = family.constant or (lambda y, _w: np.zeros_like(y))
-        known = {
-            "weight": lambda: np.broadcast_to(weights, part.y.shape),
-            "response": lambda: weights * part.y,
-            "constant": lambda: constant(part.y, np.broadcast_to(weights, part.y.shape)),
-        }
-        singles = [known[name]() for names in singles_of(parameters, step).values() for name in names]
+        prior = np.broadcast_to(weights, part.y.shape)
+        known = {"weight": prior, "response": weights * part.y}
+        if family.constant is not None:
+            known["constant"] = family.constant(part.y, prior)
+        singles = [known[name] for names in singles_of(parameters, step).values() for name in names]
     else:
         parts = glm.at(family, link, part.y, part.x @ np.array(step.values["beta"]) + part.offset, weights)
         fit = {"deviance": parts.deviance, "pearson": parts.pearson, "ratio": parts.ratio}
@@ -510,10 +509,14 @@ ANALYSIS: Analysis[Glm] = Analysis(
     fields=(
         Field("n", "people", "Frequencies", "Distinct people whose rows are used."),
         Field("missing", "people", "Frequencies", "Distinct people with a row in which something that is used misses."),
-        Field("outside", "people", "Frequencies", "Of the others, those whose response or weight the model cannot take."),
+        Field(
+            "outside", "people", "Frequencies", "Of the others, those whose response or weight the model cannot take."
+        ),
         Field("information", "-", "CorrelationCoefficients", "X'WX, on and above its diagonal, row by row."),
         Field("score", "-", "CorrelationCoefficients", "X'W u; in round one X'W z."),
-        Field("start", "-", "CorrelationCoefficients", "Round one: sums of weights, response, constants of likelihood."),
+        Field(
+            "start", "-", "CorrelationCoefficients", "Round one: sums of weights, response, constants of likelihood."
+        ),
         Field("fit", "-", "CorrelationCoefficients", "Deviance, Pearson's statistic, and for gamma the sum of y / mu."),
         Field("null", "-", "CorrelationCoefficients", "The same of the model without terms."),
         *estimates.FIELDS,

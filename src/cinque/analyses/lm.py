@@ -213,7 +213,7 @@ def _residuals(
 
 
 def figures(parameters: Lm, partial: Partial) -> Figures:
-    """Sums share the fate of n; together they are one fit. Robust errors are counted with it from the first round on."""
+    """Sums share the fate of n; together they are one fit, both of whose rounds are counted from the first on."""
     evidence, values = partial.evidence, partial.values
     people = evidence["people"]
     made = [Figure(name, "Frequencies", values[name]) for name in COUNTS if name != "rows"]
@@ -223,9 +223,15 @@ def figures(parameters: Lm, partial: Partial) -> Figures:
         found = evidence[name]
         made.append(
             Figure(
-                name, "CorrelationCoefficients", people, "other", of="n",
-                differing=found.differing, remainder=found.remainder, smallest=evidence["smallest"],
-            )  # fmt: skip
+                name,
+                "CorrelationCoefficients",
+                people,
+                "other",
+                of="n",
+                differing=found.differing,
+                remainder=found.remainder,
+                smallest=evidence["smallest"],
+            )
         )
     terms = len(partial.shape["terms"])
     told = sum(len(places) for number in (1, 2) for places in _layout(parameters, number, terms).values())

@@ -35,15 +35,15 @@ class Question(Protocol):
     """The parameters that every model has."""
 
     @property
-    def formula(self) -> str: ...  # noqa: D102
+    def formula(self) -> str: ...
     @property
-    def offset(self) -> str | None: ...  # noqa: D102
+    def offset(self) -> str | None: ...
     @property
-    def weights(self) -> str | None: ...  # noqa: D102
+    def weights(self) -> str | None: ...
     @property
-    def where(self) -> str | None: ...  # noqa: D102
+    def where(self) -> str | None: ...
     @property
-    def levels(self) -> Levels: ...  # noqa: D102
+    def levels(self) -> Levels: ...
 
 
 Q = TypeVar("Q", bound=Question)
@@ -108,8 +108,8 @@ def choice(name: str, given: str, choices: Sequence[str]) -> None:
 # ---------------------------------------------------------------------------------------------------------------- rows
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The rows of a batch that a model uses. `weights` None: all 1. `missing`, `outside`: people of the batch with a row
-    in which something misses, and, of the others, those whose response or weight the model cannot take.
+    """The rows of a batch that a model uses. `weights` None: all 1. `missing`, `outside`: people of the batch with a
+    row in which something misses, and, of the others, those whose response or weight the model cannot take.
     """
 
     x: Array

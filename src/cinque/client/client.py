@@ -17,6 +17,7 @@ from cinque.analyses import package, registry
 from cinque.analyses.work import parameters_of
 from cinque.client.answer import Answer, compose
 from cinque.client.home import ClientHome, RequestFolder
+from cinque.client.kinds import KINDS
 from cinque.client.known import Known, description
 from cinque.crate import dsse
 from cinque.crate.answer import Asked, Missing, Received, read_asked, read_member
@@ -282,6 +283,7 @@ class Client:
             key=self._ring.sign("sign"),
             now=self._clock(),
             random=self._random,
+            kind=KINDS.get(asked.request.statement.analysis, Answer),
         )
 
     def cancel(self, request: str) -> RequestStatus:

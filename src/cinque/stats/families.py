@@ -80,14 +80,14 @@ def _log_mu(eta: Array) -> Array:
 LINKS: Final = {
     link.name: link
     for link in (
-        Link("identity", lambda mu: mu, lambda eta: eta, lambda eta, mu: np.ones_like(eta)),
-        Link("log", np.log, _log_mu, lambda eta, mu: mu),
-        Link("logit", lambda mu: np.log(mu / (1 - mu)), _logit_mu, lambda eta, mu: np.maximum(mu * (1 - mu), EPS)),
+        Link("identity", lambda mu: mu, lambda eta: eta, lambda eta, _mu: np.ones_like(eta)),
+        Link("log", np.log, _log_mu, lambda _eta, mu: mu),
+        Link("logit", lambda mu: np.log(mu / (1 - mu)), _logit_mu, lambda _eta, mu: np.maximum(mu * (1 - mu), EPS)),
         Link(
             "probit",
             _probit_eta,
             _probit_mu,
-            lambda eta, mu: np.maximum(np.exp(-0.5 * np.minimum(eta * eta, 1400)) / np.sqrt(2 * np.pi), EPS),
+            lambda eta, _mu: np.maximum(np.exp(-0.5 * np.minimum(eta * eta, 1400)) / np.sqrt(2 * np.pi), EPS),
         ),
         Link(
             "cloglog",
@@ -95,8 +95,8 @@ LINKS: Final = {
             lambda eta: np.clip(-np.expm1(-np.exp(np.minimum(eta, 700))), EPS, 1 - EPS),
             _cloglog_slope,
         ),
-        Link("inverse", lambda mu: 1 / mu, lambda eta: 1 / np.maximum(eta, _TINY), lambda eta, mu: -mu * mu),
-        Link("sqrt", np.sqrt, lambda eta: np.square(np.maximum(eta, _TINY)), lambda eta, mu: 2 * np.sqrt(mu)),
+        Link("inverse", lambda mu: 1 / mu, lambda eta: 1 / np.maximum(eta, _TINY), lambda _eta, mu: -mu * mu),
+        Link("sqrt", np.sqrt, lambda eta: np.square(np.maximum(eta, _TINY)), lambda _eta, mu: 2 * np.sqrt(mu)),
     )
 }
 
@@ -137,13 +137,13 @@ FAMILIES: Final = {
             "gaussian",
             variance=np.ones_like,
             deviance=lambda y, mu: np.square(y - mu),
-            start=lambda y, w: y,
+            start=lambda y, _w: y,
             valid=np.isfinite,
             links=("identity",),
             canonical="identity",
             estimated=True,
             likelihood=True,
-            constant=lambda y, w: np.log(w),
+            constant=lambda _y, w: np.log(w),
         ),
         Family(
             "binomial",
@@ -160,7 +160,7 @@ FAMILIES: Final = {
             "poisson",
             variance=_positive,
             deviance=lambda y, mu: _poisson(y, _positive(mu)),
-            start=lambda y, w: y + 0.1,
+            start=lambda y, _w: y + 0.1,
             valid=lambda y: y >= 0,
             links=("log", "identity", "sqrt"),
             canonical="log",
@@ -172,7 +172,7 @@ FAMILIES: Final = {
             "gamma",
             variance=lambda mu: np.square(_positive(mu)),
             deviance=lambda y, mu: -2 * (np.log(y / _positive(mu)) - (y - mu) / _positive(mu)),
-            start=lambda y, w: y,
+            start=lambda y, _w: y,
             valid=lambda y: y > 0,
             links=("inverse", "log", "identity"),
             canonical="",  # for the inverse link the two differ in sign
@@ -195,7 +195,7 @@ FAMILIES: Final = {
             "quasipoisson",
             variance=_positive,
             deviance=lambda y, mu: _poisson(y, _positive(mu)),
-            start=lambda y, w: y + 0.1,
+            start=lambda y, _w: y + 0.1,
             valid=lambda y: y >= 0,
             links=("log", "identity", "sqrt"),
             canonical="log",

@@ -1,0 +1,16 @@
+"""Which analyses have an answer of a form of their own; all others have `Answer`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
+from cinque.client.answers_models import ModelAnswer
+
+KINDS: Final[dict[str, type[Answer]]] = {
+    "count": CountAnswer,
+    "table": TableAnswer,
+    "summary": SummaryAnswer,
+    "lm": ModelAnswer,
+    "glm": ModelAnswer,
+}
