@@ -24,14 +24,8 @@ from cinque.errors import Refused
 from tests.analyses import several_rounds
 
 DIGESTS = Path(__file__).with_name("digests.json")
-SHIPPED = (
-    "chi2",
-    "cmh",
-    "count",
-    "fisher",
-    "summary",
-    "table",
-)  # other tests add analyses of their own to the registry of this process
+# Other tests add analyses of their own to the registry of this process.
+SHIPPED = ("chi2", "cmh", "count", "fisher", "glm", "lm", "summary", "table")
 EVERY: dict[str, Any] = {name: registry.get(name) for name in SHIPPED}
 EVERY["median-interval"] = several_rounds.ANALYSIS
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial as partial_of
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from cinque.analyses import estimates, models
@@ -107,7 +108,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     products, leverages, groups = Products(layout.pairs), Leverages(size), Groups(made)
     seen = Seen()
 
-    def passes(first: bool) -> Iterator[tuple[Array, Array, Array]]:
+    def passes(first: bool) -> Iterator[tuple[Array, Array]]:
         rows = models.read(source, parameters, made, family_of(parameters)[0].valid, groups if first else None)
         for part in rows:
             if first:
@@ -115,13 +116,14 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
             with np.errstate(all="ignore"):
                 yield _columns(parameters, step, part)
 
-    for left, right, z in passes(first=True):
-        products.add(left, right)
-        leverages.add(z)
-    judged = Judged(products, layout.pairs, lambda: ((left, right) for left, right, _ in passes(first=False)))
+    for left, right in passes(first=True):
+        here = products.add(left, right)
+        squares = here.left[:size] * here.right[:size]  # of the rows of sqrt(W) X, none of whose entries is larger
+        leverages.add_sums(here.product[:size, :size], squares, partial_of(_root, left, right, size))
+    judged = Judged(products, layout.pairs, lambda: passes(first=False))
     if not np.isfinite(judged.sums).all():
         raise not_answerable()
-    whole = models.of_leverages(leverages, lambda: ((z, None) for _, _, z in passes(first=False)))
+    whole = models.of_leverages(leverages, lambda: ((_root(*each, size), None) for each in passes(first=False)))
     values: dict[str, Any] = {"n": seen.people, "missing": seen.missing, "outside": seen.outside}
     values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
     diagonal = judged.of((j, j) for j in range(size))
@@ -221,8 +223,15 @@ def family_of(parameters: Glm) -> tuple[Family, Link]:
     return family, LINKS[parameters.link or family.links[0]]
 
 
-def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array, Array]:
-    """Left and right columns of the sums, and the rows of sqrt(W) X."""
+def _root(left: Array, right: Array, size: int) -> Array:
+    """The rows of sqrt(W) X."""
+    import numpy as np
+
+    return np.sign(left[:, :size]) * np.sqrt(left[:, :size] * right[:, :size])
+
+
+def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array]:
+    """Left and right columns of the sums."""
     import numpy as np
 
     from cinque.stats import glm
@@ -246,15 +255,15 @@ def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array, Arr
             singles += [alone.deviance]
             singles += [alone.weight, alone.score] if null_of(parameters) == "fit" else []
     size = part.x.shape[1]
-    left = np.empty((len(part.y), size + len(singles)))
+    left = np.empty((len(part.y), size + len(singles)), order="F")
     left[:, :size] = part.x
     for place, single in enumerate(singles):
         left[:, size + place] = single
-    right = np.empty((len(part.y), size + 2))
-    np.multiply(part.x, parts.weight[:, None], out=right[:, :size])
+    right = np.empty((len(part.y), size + 2), order="F")
+    np.multiply(left[:, :size], parts.weight[:, None], out=right[:, :size])
     right[:, size] = parts.score
     right[:, size + 1] = 1.0
-    return left, right, part.x * np.sqrt(parts.weight)[:, None]
+    return left, right
 
 
 def figures(parameters: Glm, partial: Partial) -> Figures:

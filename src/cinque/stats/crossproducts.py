@@ -17,6 +17,7 @@ So either way the verdict is that of looking at everybody, and memory is constan
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -29,6 +30,15 @@ _CHUNK: Final = 8_192  # people whose parts are held at once
 
 Array = NDArray[np.float64]
 Pairs = Iterable[tuple[Array, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Of one batch: left'right, and the largest absolute entry of each column of left and of right."""
+
+    product: Array
+    left: Array
+    right: Array
 
 
 class Products:
@@ -49,17 +59,18 @@ class Products:
         self._exact: NDArray[np.intp] | None = None  # sums that are looked at in full to the end
         self._rest = Components(0)
 
-    def add(self, left: Array, right: Array, begin: NDArray[np.int64] | None = None) -> None:
-        """`left`, `right`: rows x columns, finite; `begin`: where each person's rows begin, where there may be several;
-        no person in two batches."""
+    def add(self, left: Array, right: Array, begin: NDArray[np.int64] | None = None) -> Batch:
+        """`left`, `right`: rows x columns, finite, best in column order; `begin`: where each person's rows begin, where
+        there may be several; no person in two batches."""
         with np.errstate(over="ignore", invalid="ignore"):
             product = left.T @ right
         self._everything = product if self._everything is None else self._everything + product
+        found = Batch(product, _largest(left), _largest(right))
         if self._several:
             if len(left):
                 parts = self._parts(left, right)
                 self._early.add(parts if begin is None else np.add.reduceat(parts, begin, axis=0))
-            return
+            return found
         at = 0
         while self._seen < FIRST and at < len(left):
             stop = min(len(left), at + min(_CHUNK, FIRST - self._seen))
@@ -67,7 +78,8 @@ class Products:
             self._seen += stop - at
             at = stop
         if at < len(left):
-            self._bound(left[at:], right[at:])
+            self._bound(left[at:], right[at:], found)
+        return found
 
     def sums(self) -> Array:
         """For each pair its sum."""
@@ -104,7 +116,7 @@ class Products:
             self._largest = np.maximum(self._largest, np.abs(parts).max(axis=0))
         self._sample.append(parts)
 
-    def _bound(self, left: Array, right: Array) -> None:
+    def _bound(self, left: Array, right: Array, batch: Batch) -> None:
         if self._exact is None:
             first = np.concatenate(self._sample)
             self._sample = []
@@ -117,8 +129,7 @@ class Products:
         if len(self._exact):
             for parts in self._chunks(left, right, self._exact):
                 self._rest.add(parts)
-        here = np.abs(left).max(axis=0)[self._left] * np.abs(right).max(axis=0)[self._right]
-        self._largest = np.maximum(self._largest, here)
+        self._largest = np.maximum(self._largest, batch.left[self._left] * batch.right[self._right])
 
     def _parts(self, left: Array, right: Array) -> Array:
         return np.asarray(left[:, self._left] * right[:, self._right])
@@ -127,3 +138,9 @@ class Products:
         for at in range(0, len(left), _CHUNK):
             here = slice(at, at + _CHUNK)
             yield left[here][:, self._left[which]] * right[here][:, self._right[which]]
+
+
+def _largest(columns: Array) -> Array:
+    if not len(columns):
+        return np.zeros(columns.shape[1])
+    return np.asarray(np.maximum(columns.max(axis=0), -columns.min(axis=0)))

@@ -7,7 +7,9 @@ of S add up to at least 1. So the two largest leverages bound the p% rule from b
 of the largest add up to 1 bounds the number of people in any one of them.
 
 Leverages are worked out in the same pass, with the cross products so far. As those only grow, such a leverage is at
-least the true one, and what it shows is safe; where it does not show enough, a second pass looks at the true ones.
+least the true one, and what it shows is safe; where it does not show enough, a second pass looks at the true ones. And
+no leverage is more than the scaled squares of its row over the smallest eigenvalue: batches whose largest entries show
+that all of theirs are below 1 / CEILING are not looked at.
 """
 
 from __future__ import annotations
@@ -34,14 +36,33 @@ class Leverages:
         self._cross = np.zeros((size, size))
         self._top = np.zeros(0)
         self._batches = 0
+        self._below = 0.0  # all leverages that were not looked at are
 
     def add(self, z: Array, begin: Codes | None = None) -> None:
         """`z`: rows x columns, finite; `begin`: where each person's rows begin, where that is not every row."""
-        if not len(z):
-            return
-        self._cross += z.T @ z
+        if len(z):
+            self.add_sums(
+                z.T @ z, np.square(z).max(axis=0), lambda: z, begin, alone=begin is None or len(begin) == len(z)
+            )
+
+    def add_sums(
+        self, cross: Array, largest: Array, z: Callable[[], Array], begin: Codes | None = None, *, alone: bool = True
+    ) -> None:
+        """The same for who has Z'Z and, for each column, a bound on its squared entries already: `z` is then made only
+        where it is needed. `alone`: whether nobody has several rows."""
+        self._cross += cross
         self._batches += 1
-        self._top = _largest(self._top, _per_person(z, whitening(self._cross)[0], begin))
+        white, lost = whitening(self._cross)
+        if alone and not lost.size and white.shape[1]:
+            length = _lengths(self._cross)
+            smallest = np.linalg.eigvalsh(self._cross / np.outer(length, length) + np.diag(np.diag(self._cross) == 0))[
+                0
+            ]
+            bound = float((largest / length**2).sum() / smallest)
+            if bound < 1 / CEILING:
+                self._below = max(self._below, bound)
+                return
+        self._top = _largest(self._top, _per_person(z(), white, begin))
 
     def evidence(self, again: Callable[[], Iterable[tuple[Array, Codes | None]]]) -> tuple[int, float]:
         """(at least how many people any combination of the columns tells of, at least what all but the two largest
@@ -49,7 +70,8 @@ class Leverages:
         asked for with `again`. (0, 0) where columns are collinear but for less than a product can hold.
         """
         white, lost = whitening(self._cross)
-        people, remainder = _shown(self._top)
+        unseen = np.full(CEILING if self._below else 0, self._below)
+        people, remainder = _shown(np.sort(np.concatenate([self._top, unseen]))[::-1][:CEILING])
         if lost.shape[1] == 0 and (self._batches <= 1 or (people >= CEILING and remainder >= 1)):
             return people, remainder
         top, hidden, scale = np.zeros(0), 0.0, 0.0
