@@ -227,7 +227,7 @@ def _root(left: Array, right: Array, size: int) -> Array:
     """The rows of sqrt(W) X."""
     import numpy as np
 
-    return np.sign(left[:, :size]) * np.sqrt(left[:, :size] * right[:, :size])
+    return np.asarray(np.sign(left[:, :size]) * np.sqrt(left[:, :size] * right[:, :size]))
 
 
 def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array]:
