@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 _TOLERANCE: Final = 1e-13  # eigenvalues of the scaled cross products up to here are rounding
+_WHOLE: Final = 0.99  # leverages that add up to this add up to 1: just above the tolerance two digits are left
 _ROUNDING: Final = 1e-12  # and so are parts up to here, beside entries of order 1
 
 
@@ -123,6 +124,6 @@ def _largest(top: Array, found: Array) -> Array:
 def _shown(top: Array) -> tuple[int, float]:
     if not len(top) or top[0] <= 0:
         return 0, 0.0
-    reached = np.flatnonzero(np.cumsum(top) >= 1 - 1e-9)
+    reached = np.flatnonzero(np.cumsum(top) >= _WHOLE)
     first, second = top[0], top[1] if len(top) > 1 else 0.0
     return int(reached[0]) + 1 if len(reached) else CEILING, max(0.0, float((1 - first - second) / first))
