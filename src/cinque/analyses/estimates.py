@@ -13,7 +13,7 @@ from cinque.analyses import models
 from cinque.analyses.analysis import Field, History, Partial, Released, Result
 from cinque.analyses.combine import count, exact_ids, exactness, one_round, total
 from cinque.analyses.factors import malformed
-from cinque.sdc.figures import Figure, Figures, Model, is_suppressed
+from cinque.sdc.figures import Figure, Figures, Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -97,12 +97,12 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
         "people": people,
         "events": min(outcomes[1], people - outcomes[1]) if two_valued else None,
         "smallest": groups.smallest(),
-        "fit": models.Evidence(0, 0.0),
+        "fit": models.NOBODY,
     }
     covariance = inverse(rounds[-1].information) if rounds else None
     fitted = found is not None and found.converged and not found.separated and dispersion > 0
     if found is None or not fitted or covariance is None:
-        return _partial(made.names, values | {"coefficients": [], "covariance": []}, evidence)
+        return _partial(made.names, values | models.unwritable(("coefficients", "covariance")), evidence)
     products, leverages = Products(pairs), Leverages(size)
     for _, left, right, z in passes(found.beta):
         products.add(left, right)
@@ -198,7 +198,7 @@ def _estimate(released: Released, terms: list[str]) -> tuple[Array, Array] | Non
     for name in COUNTS:
         count(released, name)
     both = released.figures["coefficients"], released.figures["covariance"]
-    if any(is_suppressed(each) or each == [] for each in both):
+    if any(map(models.shut, both)):
         return None
     size = len(terms)
     beta = models.numbers(both[0], size)

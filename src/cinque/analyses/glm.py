@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from cinque.analyses import estimates, models
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
 from cinque.analyses.combine import count, exact_ids, exactness, members_of, total
-from cinque.analyses.factors import malformed, not_answerable
+from cinque.analyses.factors import malformed
 from cinque.analyses.models import Judged, Read
 from cinque.errors import Refused
 from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
-from cinque.sdc.figures import Figure, Figures, Model, is_suppressed
+from cinque.sdc.figures import Figure, Figures, Model
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 FAMILIES: Final = {
     "binomial": ("logit", "probit", "cloglog"),
-    "gamma": ("inverse", "log", "identity"),
+    "gamma": ("inverse", "log"),
     "gaussian": ("identity",),
     "poisson": ("log", "identity", "sqrt"),
     "quasibinomial": ("logit", "probit", "cloglog"),
@@ -92,8 +92,7 @@ def check(parameters: Glm, dictionary: Dictionary) -> None:
 
 # ---------------------------------------------------------------------------------------------------- in one TRE
 def partial(source: Source, parameters: Glm, step: Step) -> Partial:
-    """The sums at this step's coefficients, with whom they are over. Raises Refused("not_answerable") for numbers that
-    no double holds."""
+    """The sums at this step's coefficients, with whom they are over."""
     if parameters.rounds == "few":
         return estimates.partial(source, parameters, family_of(parameters))
     import numpy as np
@@ -121,21 +120,20 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
         squares = here.left[:size] * here.right[:size]  # of the rows of sqrt(W) X, none of whose entries is larger
         leverages.add_sums(here.product[:size, :size], squares, partial_of(_root, left, right, size))
     judged = Judged(products, layout.pairs, lambda: passes(first=False))
-    if not np.isfinite(judged.sums).all():
-        raise not_answerable()
-    whole = models.of_leverages(leverages, lambda: ((_root(*each, size), None) for each in passes(first=False)))
     values: dict[str, Any] = {"n": seen.people, "missing": seen.missing, "outside": seen.outside}
-    values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
-    diagonal = judged.of((j, j) for j in range(size))
-    empty = [value == 0 for value in diagonal]
     evidence: dict[str, Any] = {"people": seen.people, "events": seen.events(parameters), "smallest": groups.smallest()}
-    for name, pairs in layout.figures.items():
-        shown = models.telling(pairs, levels, empty) if name in ("information", "score") else pairs
+    if np.isfinite(judged.sums).all():
+        values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
+        empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
+        shown = models.telling(layout.pairs, levels, empty)
         # How many rows there are, times a weight that is the same for everybody, says no more than n does.
         if made.formula.intercept and parameters.weights is None and judged.constant((0, 0)):
             shown = [pair for pair in shown if pair != (0, 0)]
-        found = judged.worst(shown)
-        evidence[name] = found.and_also(whole) if name in ("information", "score") else found
+        whole = models.of_leverages(leverages, lambda: ((_root(*each, size), None) for each in passes(first=False)))
+        evidence["sums"] = judged.worst(shown).and_also(whole)
+    else:
+        values |= models.unwritable(layout.figures)
+        evidence["sums"] = models.NOBODY
     return Partial({"round": step.round, "terms": list(made.names)}, values, evidence)
 
 
@@ -267,15 +265,16 @@ def _columns(parameters: Glm, step: Step, part: Read) -> tuple[Array, Array]:
 
 
 def figures(parameters: Glm, partial: Partial) -> Figures:
-    """Sums share the fate of n; together they are one fit, which counts what all rounds so far have told of it, and is
-    held from its first round to what LIKELY_ROUNDS would: a TRE that could not go on that long would only spoil it.
+    """Sums share the fate of n and of each other; together they are one fit, which counts what all rounds so far have
+    told of it, and is held from its first round to what LIKELY_ROUNDS would: a TRE that could not go on that long would
+    only spoil it.
     """
     if parameters.rounds == "few":
         return estimates.figures(partial)
     evidence, made = partial.evidence, [Figure(name, "Frequencies", partial.values[name]) for name in COUNTS]
     sums = [name for name in partial.values if name not in COUNTS]
     for name in sums:
-        found = evidence[name]
+        found = evidence["sums"]
         made.append(
             Figure(
                 name,
@@ -361,13 +360,14 @@ def _n(history: History, tre: str) -> int:
 
 
 def _sums(released: Released, layout: Layout, number: int, terms: list[str]) -> dict[str, list[float]] | None:
-    """The sums that a member released, None where one is suppressed. Raises Refused for what is no such partial."""
+    """The sums that a member released, None where one is suppressed or beyond a double. Raises Refused for what is no
+    such partial."""
     exact_ids(released, [*COUNTS, *layout.figures])
     if released.shape != {"round": number, "terms": terms}:
         raise malformed()
     for name in COUNTS:
         count(released, name)
-    known = [name for name in layout.figures if not is_suppressed(released.figures[name])]
+    known = [name for name in layout.figures if not models.shut(released.figures[name])]
     found = {name: models.numbers(released.figures[name], len(layout.figures[name])) for name in known}
     return found if len(found) == len(layout.figures) else None
 

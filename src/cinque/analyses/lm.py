@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from cinque.analyses import models
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
 from cinque.analyses.combine import count, exact_ids, exactness, members_of, total
-from cinque.analyses.factors import malformed, not_answerable
-from cinque.analyses.models import Judged
+from cinque.analyses.factors import malformed
+from cinque.analyses.models import Evidence, Judged
 from cinque.errors import Refused
 from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
-from cinque.sdc.figures import Figure, Figures, Model, Relation, is_suppressed
+from cinque.sdc.figures import Figure, Figures, Model, Relation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,8 +66,7 @@ def check(parameters: Lm, dictionary: Dictionary) -> None:
 
 # ---------------------------------------------------------------------------------------------------- in one TRE
 def partial(source: Source, parameters: Lm, step: Step) -> Partial:
-    """Round one: means and cross products; round two: residuals, and the middle of the sandwich. Raises
-    Refused("not_answerable") for numbers that no double holds."""
+    """Round one: means and cross products; round two: residuals, and the middle of the sandwich."""
     import numpy as np
 
     from cinque.analyses.groups import Groups
@@ -91,10 +90,10 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
             found = _products(passes, made, weighted=parameters.weights is not None, several=several)
         else:
             found = _residuals(passes, made, step.values["line"], parameters.errors, several=several)
-    values, evidence = found
+    values, sums = found
     if not all(np.isfinite(each).all() for each in values.values()):
-        raise not_answerable()
-    evidence |= {"people": counts["n"], "smallest": groups.smallest()}
+        values, sums = models.unwritable(values), models.NOBODY
+    evidence = {"people": counts["n"], "smallest": groups.smallest(), "sums": sums}
     shape = {"round": step.round, "terms": list(made.names), "one_row_a_person": not several}
     return Partial(shape, counts | values, evidence)
 
@@ -107,7 +106,7 @@ def _split(part: models.Read, intercept: bool) -> Array:
     return np.column_stack([x, part.y - part.offset])
 
 
-def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple[dict[str, Any], Evidence]:
     import numpy as np
 
     from cinque.stats.crossproducts import Products
@@ -152,19 +151,12 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
     empty = [bool(mean == 0 and sums.cross[j, j] == 0) for j, mean in enumerate(sums.mean)]
     values = {"means": sums.mean.tolist(), "cross": [float(sums.cross[j, k]) for j, k in cross]}
     # About a centre, two levels of one factor have a product that is not 0 for everybody; rule 13 counts their people.
-    evidence = {
-        "means": judged.worst(models.telling(means, levels, empty)).and_also(whole),
-        "cross": judged.worst(models.telling(cross, levels, empty)).and_also(whole),
-    }
     if weighted:
         values["weights"] = judged.of(singles)
-        evidence["weights"] = judged.worst(singles)
-    return values, evidence
+    return values, judged.worst([*models.telling([*means, *cross], levels, empty), *singles]).and_also(whole)
 
 
-def _residuals(
-    passes: Any, made: Any, line: Line, errors: str, *, several: bool
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _residuals(passes: Any, made: Any, line: Line, errors: str, *, several: bool) -> tuple[dict[str, Any], Evidence]:
     import numpy as np
 
     from cinque.stats.crossproducts import Products
@@ -172,10 +164,13 @@ def _residuals(
 
     size = len(made.names)
     meat = models.upper(size) if errors != "classical" else []
-    squares = Products([(0, 0)], several=several)
+    # The residual sum of squares, and what refines the coefficients (linear.refined).
+    slopes = size - int(line.intercept)
+    sums = [(0, 0), (1, 0), *((2 + j, 0) for j in range(slopes))]
+    squares = Products(sums, several=several)
     middle, leverages = Products(meat), Leverages(size)
 
-    def columns(part: models.Read) -> tuple[Array, Array]:
+    def columns(part: models.Read) -> tuple[Array, Array, Array]:
         data = _split(part, line.intercept)
         x, y = data[:, :-1], data[:, -1]
         root = np.ones(len(y)) if part.weights is None else np.sqrt(part.weights)
@@ -187,28 +182,31 @@ def _residuals(
         scores = part.x * (root * scale)[:, None]
         if errors == "cluster":
             scores = np.add.reduceat(scores, part.begin, axis=0)
-        return residual[:, None], scores
+        left = np.column_stack([residual, root, (x - line.centre[:-1]) * root[:, None]])
+        return left, residual[:, None], scores
 
     for part in passes(True):
         if len(part.y):
-            residual, scores = columns(part)
-            squares.add(residual, residual, part.begin)
+            left, right, scores = columns(part)
+            squares.add(left, right, part.begin)
             if meat:
                 middle.add(scores, scores)
                 leverages.add(scores)
 
-    def again() -> Iterator[tuple[Array, Array]]:
+    def again() -> Iterator[tuple[Array, Array, Array]]:
         return (columns(part) for part in passes(False) if len(part.y))
 
-    rss = Judged(squares, [(0, 0)], lambda: ((residual, residual) for residual, _ in again()))
-    values, evidence = {"rss": rss.of([(0, 0)])}, {"rss": rss.worst([(0, 0)])}
+    rss = Judged(squares, sums, lambda: ((left, right) for left, right, _ in again()))
+    levels = models.factor_levels(made)
+    coded = [False, False, *(bool(level) for level in levels[int(line.intercept) :])]
+    told = [pair for pair, level in zip(sums, coded, strict=True) if not (level and rss.constant(pair))]
+    values, evidence = {"residuals": rss.of(sums)}, rss.worst(told)
     if meat:
-        judged = Judged(middle, meat, lambda: ((scores, scores) for _, scores in again()))
-        levels = models.factor_levels(made)
+        judged = Judged(middle, meat, lambda: ((scores, scores) for _, _, scores in again()))
         empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
-        whole = models.of_leverages(leverages, lambda: ((scores, None) for _, scores in again()))
+        whole = models.of_leverages(leverages, lambda: ((scores, None) for _, _, scores in again()))
         values["meat"] = judged.of(meat)
-        evidence["meat"] = judged.worst(models.telling(meat, levels, empty)).and_also(whole)
+        evidence = evidence.and_also(judged.worst(models.telling(meat, levels, empty))).and_also(whole)
     return values, evidence
 
 
@@ -220,7 +218,7 @@ def figures(parameters: Lm, partial: Partial) -> Figures:
     made.append(Figure("rows", "Frequencies", people, "rows", of="n", rows=values["rows"]))
     sums = [name for name in values if name not in COUNTS]
     for name in sums:
-        found = evidence[name]
+        found = evidence["sums"]
         made.append(
             Figure(
                 name,
@@ -246,13 +244,16 @@ def _layout(parameters: Lm, number: int, terms: int) -> Mapping[str, range]:
         sums = {"means": range(size), "cross": range(size * (size + 1) // 2)}
         return sums | ({"weights": range(2)} if parameters.weights is not None else {})
     meat = {"meat": range(terms * (terms + 1) // 2)} if parameters.errors != "classical" else {}
-    return {"rss": range(1), **meat}
+    slopes = terms - int(models.formula_of(parameters).intercept)
+    return {"residuals": range(2 + slopes), **meat}
 
 
 # ------------------------------------------------------------------------------------------------- over all members
 def advance(parameters: Lm, history: History) -> Step | Result:
     """The second round where one is needed, or the fit."""
     import math
+
+    import numpy as np
 
     from cinque.stats import linear
 
@@ -277,7 +278,8 @@ def advance(parameters: Lm, history: History) -> Step | Result:
         second = {tre: _sums(parameters, released, 2, terms) for tre, released in members_of(history, 2)}
         known = [each for tre in own if (each := second.get(tre)) is not None]
         if len(known) == len(own):
-            rss = math.fsum(each["rss"][0] for each in known)
+            rss, *gradient = models.add_up([each["residuals"] for each in known])
+            line, rss = linear.refined(line, rss, np.array(gradient))
             if parameters.errors != "classical":
                 meat = models.symmetric(models.add_up([each["meat"] for each in known]), len(terms))
         elif parameters.errors != "classical":
@@ -315,7 +317,8 @@ def _counts(parameters: Lm, history: History, terms: list[str], used: list[str])
 
 
 def _sums(parameters: Lm, released: Released, number: int, terms: list[str]) -> dict[str, list[float]] | None:
-    """The sums that a member released, None where one is suppressed. Raises Refused for what is no such partial."""
+    """The sums that a member released, None where one is suppressed or beyond a double. Raises Refused for what is no
+    such partial."""
     layout = _layout(parameters, number, len(terms))
     exact_ids(released, [*COUNTS, *layout])
     shape = released.shape
@@ -323,7 +326,7 @@ def _sums(parameters: Lm, released: Released, number: int, terms: list[str]) -> 
         raise malformed()
     for name in COUNTS:
         count(released, name)
-    known = [name for name in layout if not is_suppressed(released.figures[name])]
+    known = [name for name in layout if not models.shut(released.figures[name])]
     found = {name: models.numbers(released.figures[name], len(layout[name])) for name in known}
     return found if len(found) == len(layout) else None
 
@@ -359,7 +362,7 @@ ANALYSIS: Analysis[Lm] = Analysis(
         Field("means", "-", "CorrelationCoefficients", "Mean of each column, then of the response."),
         Field("cross", "-", "CorrelationCoefficients", "Centred cross products of these, on and above the diagonal."),
         Field("weights", "-", "CorrelationCoefficients", "The sums of weights and of their logarithms."),
-        Field("rss", "-", "CorrelationCoefficients", "Round two: the residual sum of squares."),
+        Field("residuals", "-", "CorrelationCoefficients", "Round two: sums of w e^2, w e, and w e x about its mean."),
         Field("meat", "-", "CorrelationCoefficients", "Round two: the middle of the sandwich of robust errors."),
     ),
     check=check,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from cinque.analyses import filters
 from cinque.analyses.combine import Members
@@ -16,6 +16,7 @@ from cinque.expr.formula import Factor, Formula, Number, Survival, parse_formula
 from cinque.expr.text import name_to_text
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
+from cinque.sdc.figures import is_suppressed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -196,6 +197,21 @@ class Evidence:
     def and_also(self, other: Evidence) -> Evidence:
         """The worse of each."""
         return Evidence(min(self.differing, other.differing), min(self.remainder, other.remainder))
+
+
+NOBODY: Final = Evidence(0, 0.0)
+
+
+def unwritable(names: Iterable[str]) -> dict[str, list[float]]:
+    """The figures of sums that no double holds, or of a fit that there is not: empty, and with the evidence of NOBODY,
+    so that under any threshold they read as suppressed. A refusal would tell of the one person whose value it is.
+    """
+    return {name: [] for name in names}
+
+
+def shut(value: Any) -> bool:
+    """Whether a released figure holds no numbers: suppressed, or `unwritable`."""
+    return value == [] or is_suppressed(value)
 
 
 def of_leverages(leverages: Leverages, again: Callable[[], Iterable[tuple[Array, Any]]]) -> Evidence:

@@ -112,7 +112,7 @@ def scoring(rounds: Sequence[Sums]) -> Scoring:
         step = solve(now.information, now.score)
         converged = kept is not None and abs(now.deviance - kept[1]) / (abs(now.deviance) + 0.1) < EPSILON
         if step is None:
-            return Scoring(beta, converged, place, "" if converged else "collinear", separated, place)
+            return Scoring(beta, converged, place, "" if converged else "no-step", separated, place)
         # A coefficient that has a largest likelihood is reached by ever smaller steps; one that has none goes on by
         # steps that do not get smaller, while the deviance gets ever closer to what it never reaches.
         if last is not None:

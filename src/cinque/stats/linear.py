@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,21 @@ def fit(data: Centred, intercept: bool) -> Line | None:
         beta = np.concatenate([[data.mean[size] - means @ slopes], slopes])
     explained = float(2 * slopes @ raw[:size, size] - slopes @ raw[:size, :size] @ slopes)
     return Line(beta, bread, centre, inner, intercept, data.weight, explained, float(raw[size, size]))
+
+
+def refined(line: Line, rss: float, gradient: Array) -> tuple[Line, float]:
+    """The fit after one step of refinement by residuals worked out from the rows, and its residual sum of squares,
+    given those at `line`. `gradient`: the sum of w e, then of w e (x - centre) for each column. What normal equations
+    lose to nearly collinear columns comes back by it.
+    """
+    change = line.inner @ gradient[1:]
+    fall = float(gradient[1:] @ change)
+    if not line.intercept:
+        return replace(line, beta=line.beta + change), max(0.0, rss - fall)
+    level = float(gradient[0]) / line.weight
+    first = line.beta[0] + level - line.centre[:-1] @ change
+    beta = np.concatenate([[first], line.beta[1:] + change])
+    return replace(line, beta=beta), max(0.0, rss - fall - level * float(gradient[0]))
 
 
 def summary(
