@@ -113,7 +113,7 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
     shown = models.telling(pairs, levels, empty)
     if made.formula.intercept and question.weights is None and judged.constant((0, 0)):
         shown = [pair for pair in shown if pair != (0, 0)]
-    evidence["fit"] = judged.worst(shown).and_also(whole)
+    evidence["fit"] = judged.worst(shown).and_also(whole).and_also(models.of_groups(groups))
     values["coefficients"] = found.beta.tolist()
     values["covariance"] = [float(covariance[j, k] * dispersion) for j, k in models.upper(size)]
     return _partial(made.names, values, evidence)

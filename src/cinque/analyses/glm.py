@@ -130,7 +130,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
         if made.formula.intercept and parameters.weights is None and judged.constant((0, 0)):
             shown = [pair for pair in shown if pair != (0, 0)]
         whole = models.of_leverages(leverages, lambda: ((_root(*each, size), None) for each in passes(first=False)))
-        evidence["sums"] = judged.worst(shown).and_also(whole)
+        evidence["sums"] = judged.worst(shown).and_also(whole).and_also(models.of_groups(groups))
     else:
         values |= models.unwritable(layout.figures)
         evidence["sums"] = models.NOBODY

@@ -93,6 +93,7 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
     values, sums = found
     if not all(np.isfinite(each).all() for each in values.values()):
         values, sums = models.unwritable(values), models.NOBODY
+    sums = sums.and_also(models.of_groups(groups))
     evidence = {"people": counts["n"], "smallest": groups.smallest(), "sums": sums}
     shape = {"round": step.round, "terms": list(made.names), "one_row_a_person": not several}
     return Partial(shape, counts | values, evidence)

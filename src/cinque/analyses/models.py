@@ -199,6 +199,12 @@ class Evidence:
         return Evidence(min(self.differing, other.differing), min(self.remainder, other.remainder))
 
 
+def of_groups(groups: Groups) -> Evidence:
+    """People of the smallest group that anybody is in: a number that tells it tells of them (rule 13)."""
+    fewest = groups.fewest()
+    return Evidence(2**53 if fewest is None else fewest, 2.0**53)
+
+
 NOBODY: Final = Evidence(0, 0.0)
 
 

@@ -42,9 +42,8 @@ class Leverages:
     def add(self, z: Array, begin: Codes | None = None) -> None:
         """`z`: rows x columns, finite; `begin`: where each person's rows begin, where that is not every row."""
         if len(z):
-            self.add_sums(
-                z.T @ z, np.square(z).max(axis=0), lambda: z, begin, alone=begin is None or len(begin) == len(z)
-            )
+            alone = begin is None or len(begin) == len(z)
+            self.add_sums(z.T @ z, np.square(z).max(axis=0), lambda: z, begin, alone=alone)
 
     def add_sums(
         self, cross: Array, largest: Array, z: Callable[[], Array], begin: Codes | None = None, *, alone: bool = True
@@ -53,13 +52,13 @@ class Leverages:
         where it is needed. `alone`: whether nobody has several rows."""
         self._cross += cross
         self._batches += 1
+        if not np.isfinite(self._cross).all():
+            return
         white, lost = whitening(self._cross)
         if alone and not lost.size and white.shape[1]:
             length = _lengths(self._cross)
-            smallest = np.linalg.eigvalsh(self._cross / np.outer(length, length) + np.diag(np.diag(self._cross) == 0))[
-                0
-            ]
-            bound = float((largest / length**2).sum() / smallest)
+            # A's columns are as long as the roots of the inverse eigenvalues, for columns of Z scaled to length 1.
+            bound = float((largest / length**2).sum() * np.square(white * length[:, None]).sum(axis=0).max())
             if bound < 1 / CEILING:
                 self._below = max(self._below, bound)
                 return
@@ -68,8 +67,11 @@ class Leverages:
     def evidence(self, again: Callable[[], Iterable[tuple[Array, Codes | None]]]) -> tuple[int, float]:
         """(at least how many people any combination of the columns tells of, at least what all but the two largest
         parts are beside the largest). The first is exact up to CEILING where one batch was added, or a second was
-        asked for with `again`. (0, 0) where columns are collinear but for less than a product can hold.
+        asked for with `again`. (0, 0) where columns are collinear but for less than a product can hold, and where
+        products are beyond a double.
         """
+        if not np.isfinite(self._cross).all():
+            return 0, 0.0
         white, lost = whitening(self._cross)
         unseen = np.full(CEILING if self._below else 0, self._below)
         people, remainder = _shown(np.sort(np.concatenate([self._top, unseen]))[::-1][:CEILING])
