@@ -20,6 +20,7 @@ from cinque.analyses.design import design
 from cinque.analyses.glm import ANALYSIS, Glm, check
 from cinque.errors import Refused
 from cinque.model.datasets import Column, Dictionary
+from cinque.stats.meta import meta
 from tests.analyses.modelling import COLUMNS, models, split
 from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS
 
@@ -394,6 +395,9 @@ def test_site_estimates_are_combined_by_their_precision() -> None:
     whole = models(ANALYSIS, parts, formula="case ~ x + g")[0].values
     assert values["coef"]["x"] == pytest.approx(whole["coef"]["x"], abs=0.2 * whole["se"]["x"])
     assert values["heterogeneity"]["df"] == 8
+    random = meta([float(fit.params["x"]) for fit in fits], [float(fit.bse["x"]) for fit in fits])
+    assert values["random"]["x"]["coef"] == pytest.approx(random.estimate, rel=1e-6)
+    assert values["random"]["x"]["tau2"] == pytest.approx(random.tau2, abs=1e-7)
 
 
 def test_a_tre_without_a_fit_of_its_own_reads_as_suppressed() -> None:
@@ -464,3 +468,11 @@ def test_levels_of_a_column_decide_which_products_can_be() -> None:
     assert apart(levels["g[b]"], levels["g[c]:x"])
     assert not apart(levels["g[b]"], levels["g[b]:x"])
     assert not apart(levels["x"], levels["g[c]"])
+
+
+def test_covariances_that_are_none_are_refused() -> None:
+    _, history = models(ANALYSIS, split(ROWS, 2), formula="case ~ x", rounds="few")
+    bad = replace(history[0]["t1"], figures=history[0]["t1"].figures | {"covariance": [1.0, 5.0, 1.0]})
+    with pytest.raises(Refused) as caught:
+        ANALYSIS.advance(Glm("case ~ x", rounds="few"), [{**history[0], "t1": bad}])
+    assert caught.value.code == "release-malformed"

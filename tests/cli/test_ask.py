@@ -56,6 +56,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         ("summary age", {"variable": "age"}),
         ("summary age --by sex --by drug", {"variable": "age", "by": ["sex", "drug"]}),
         ("summary age --by sex,drug", {"variable": "age", "by": ["sex", "drug"]}),
+        ("lm y~x --errors hc3", {"formula": "y~x", "errors": "hc3"}),
+        (
+            "glm y~x+log(z) --family poisson --offset o --rounds few",
+            {"formula": "y~x+log(z)", "family": "poisson", "offset": "o", "rounds": "few", "max_rounds": 26},
+        ),
     ],
 )
 def test_a_command_line_is_the_parameters_of_its_analysis(asked: Asked, line: str, parameters: dict[str, Any]) -> None:

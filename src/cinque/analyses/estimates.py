@@ -1,18 +1,20 @@
 """One round for a generalised linear model: each TRE fits its own, and the estimates are combined.
 
 An approximation, and named so: with many people a TRE it comes close to the pooled fit, with few it does not. Estimates
-are weighted by the inverse of their covariance matrices (a multivariate fixed effect).
+are weighted by the inverse of their covariance matrices (a multivariate fixed effect); `random` has each coefficient
+with random effects of TREs beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from cinque.analyses import models
 from cinque.analyses.analysis import Field, History, Partial, Released, Result
 from cinque.analyses.combine import count, exact_ids, exactness, one_round, total
 from cinque.analyses.factors import malformed
+from cinque.errors import Refused
 from cinque.sdc.figures import Figure, Figures, Model
 
 if TYPE_CHECKING:
@@ -148,9 +150,8 @@ def figures(partial: Partial) -> Figures:
 
 def advance(family: str, history: History) -> Result:
     """The estimates combined, with how far they differ."""
-    import numpy as np
-
-    from cinque.stats.wald import chi2_p, inverse, wald
+    from cinque.stats.meta import multivariate
+    from cinque.stats.wald import wald
 
     members = one_round(history)
     terms = models.terms_of(members)
@@ -169,23 +170,46 @@ def advance(family: str, history: History) -> Result:
         "pooled_over": list(own),
         "per_tre": per_tre,
         "converged": bool(own),
-        "heterogeneity": None,
-        **dict.fromkeys(("coef", "se", "z", "p", "confint")),
+        **dict.fromkeys(("coef", "se", "z", "p", "confint", "heterogeneity", "random")),
     }
-    precisions = {tre: inverse(covariance) for tre, (_, covariance) in own.items()}
-    known = {tre: each for tre, each in precisions.items() if each is not None}
-    if len(known) < len(own):
-        raise malformed()  # no covariance of a fit
-    pooled = inverse(np.array(models.sum_of(list(known.values())))) if known else None
-    if pooled is not None:
-        beta = pooled @ np.array(models.sum_of([known[tre] @ own[tre][0] for tre in known]))
-        values |= wald(terms, beta, pooled, None)
+    if own:
+        try:
+            beta, covariance = multivariate([b for b, _ in own.values()], [v for _, v in own.values()])
+        except Refused:
+            raise malformed() from None  # no covariance of a fit
+        values |= wald(terms, beta, covariance, None)
         if len(own) > 1:
-            away = [(own[tre][0] - beta, known[tre]) for tre in known]
-            q = float(sum(a @ precision @ a for a, precision in away))
-            free = len(terms) * (len(own) - 1)
-            values["heterogeneity"] = {"Q": q, "df": free, "p": chi2_p(q, free)}
+            values["heterogeneity"] = _between(own, beta)
+            values["random"] = {term: _random(own, place) for place, term in enumerate(terms)}
     return Result(values, exactness(members))
+
+
+def _between(own: Mapping[str, tuple[Array, Array]], beta: Array) -> dict[str, Any]:
+    """Cochran's Q over all coefficients at once."""
+    import numpy as np
+
+    from cinque.stats.wald import chi2_p
+
+    q = float(sum((b - beta) @ np.linalg.solve(v, b - beta) for b, v in own.values()))
+    df = len(beta) * (len(own) - 1)
+    return {"Q": q, "df": df, "p": chi2_p(q, df)}
+
+
+def _random(own: Mapping[str, tuple[Array, Array]], place: int) -> dict[str, Any]:
+    """One coefficient with random effects of TREs (REML)."""
+    from cinque.stats.meta import meta
+
+    found = meta([float(b[place]) for b, _ in own.values()], [float(v[place, place]) ** 0.5 for _, v in own.values()])
+    return {
+        "coef": found.estimate,
+        "se": found.se,
+        "confint": list(found.ci),
+        "p": found.p,
+        "tau2": found.tau2,
+        "Q": found.Q,
+        "I2": found.I2,
+        "prediction": None if found.prediction is None else list(found.prediction),
+    }
 
 
 def _estimate(released: Released, terms: list[str]) -> tuple[Array, Array] | None:
