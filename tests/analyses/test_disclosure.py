@@ -36,9 +36,25 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "missing": {"variables": ["sex", "drug", "x"]},
     "quantiles": {"variable": "x", "probabilities": [0.25, 0.5], "low": 0.0, "high": 100.0, "precision": 1.0},
     "table_one": {"variables": ["x", "drug"], "by": ["sex"], "factors": ["drug"]},
+    "lm": {"formula": "x ~ visits + drug", "levels": [["drug", "celecoxib", "diclofenac", "none"]]},
+    "glm": {
+        "formula": "smokes ~ visits + drug",
+        "family": "binomial",
+        "levels": [["drug", "celecoxib", "diclofenac", "none"], ["smokes", "false", "true"]],
+    },
     "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
 }
-ONE_ROW_A_PERSON = {"median-interval", "quantiles", "chi2", "fisher", "cmh", "ttest", "anova"}  # and refuse others
+ONE_ROW_A_PERSON = {
+    "median-interval",
+    "quantiles",
+    "lm",
+    "glm",
+    "chi2",
+    "fisher",
+    "cmh",
+    "ttest",
+    "anova",
+}  # and refuse others
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 

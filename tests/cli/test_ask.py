@@ -63,6 +63,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         ("missing", {}),
         ("missing --variables age,sex", {"variables": ["age", "sex"]}),
         ("table_one age,sex --by drug", {"variables": ["age", "sex"], "by": ["drug"]}),
+        ("lm y~x --errors hc3", {"formula": "y~x", "errors": "hc3"}),
+        (
+            "glm y~x+log(z) --family poisson --offset o --rounds few",
+            {"formula": "y~x+log(z)", "family": "poisson", "offset": "o", "rounds": "few", "max_rounds": 26},
+        ),
     ],
 )
 def test_a_command_line_is_the_parameters_of_its_analysis(asked: Asked, line: str, parameters: dict[str, Any]) -> None:

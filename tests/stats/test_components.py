@@ -23,9 +23,10 @@ def looked_at(parts: Array) -> tuple[list[int], list[float]]:
     differing, remainder = [], []
     for column in parts.T:
         values, counts = np.unique(column, return_counts=True)
-        away = np.sort(np.abs(column - values[np.argmax(counts)]))[::-1]
-        differing.append(int(np.count_nonzero(away)))
-        remainder.append(float((away[2:].sum()) / away[0]) if away[0] else np.inf)
+        mode = values[np.argmax(counts)]
+        differing.append(int(np.count_nonzero(column != mode)))
+        sizes = [np.sort(np.abs(column - origin))[::-1] for origin in (mode, 0.0)]
+        remainder.append(min(float(each[2:].sum() / each[0]) if each[0] else np.inf for each in sizes))
     return differing, remainder
 
 
@@ -71,3 +72,12 @@ def test_where_no_value_is_common_the_count_is_never_too_large_for_a_threshold()
 def test_one_person_who_carries_all_is_seen() -> None:
     parts = np.r_[np.zeros(500), np.full(500, 1.0), [1e6]][:, None]
     assert streamed(parts, 100).remainder()[0] == pytest.approx((500 - 1) / 1e6)
+
+
+@pytest.mark.parametrize("place", [0, 300, 5_000])
+@pytest.mark.parametrize("size", [-1e6, 1e6])
+def test_an_outlier_is_not_taken_for_the_commonest_part(place: int, size: float) -> None:
+    """Where no part is common, the smallest is as common as any: the outlier's own, if it is below 0."""
+    parts = np.random.default_rng(8).normal(size=(6_000, 1))
+    parts[place] = size
+    assert streamed(parts, 100).remainder()[0] < 0.1

@@ -59,13 +59,21 @@ class Groups:
 
     def smallest(self) -> int | None:
         """None when there is no column of few values."""
+        every = self._every()
+        return int(every.min()) if len(every) else None
+
+    def fewest(self) -> int | None:
+        """The same without groups that nobody is in, behind which, where these may be told, a small one would hide."""
+        every = self._every()
+        return int(every[every > 0].min()) if every.any() else None
+
+    def _every(self) -> Codes:
         used = {f"={name}": len(values) for name, values in (self._values or {}).items()} | self._sizes
         found = [counts[: used[name]] for name, counts in self._own.items()]
         for (one, other), counts in self._pairs.items():
             table = counts.reshape(self._sizes.get(one, FEW), self._sizes.get(other, FEW))
             found.append(table[: used[one], : used[other]].ravel())
-        every = np.concatenate([each for each in found if len(each)] or [np.zeros(0, np.int64)])
-        return int(every.min()) if len(every) else None
+        return np.concatenate([each for each in found if len(each)] or [np.zeros(0, np.int64)])
 
     def _read(self, values: list[float], column: NDArray[np.float64]) -> Codes | None:
         """The column as places among its values so far, which grow; None when there are more than FEW."""

@@ -6,6 +6,7 @@ from typing import Final
 
 from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
+from cinque.client.answers_models import ModelAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
@@ -15,4 +16,6 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "missing": MissingAnswer,
     "quantiles": QuantilesAnswer,
     "table_one": TableOneAnswer,
+    "lm": ModelAnswer,
+    "glm": ModelAnswer,
 }

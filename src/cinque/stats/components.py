@@ -31,8 +31,9 @@ class Components:
         self._held = 0
         self._mode: Array | None = None
         self._differing = np.zeros(size, dtype=np.int64)
-        self._total = np.zeros(size)
-        self._top = np.zeros((2, size))
+        # Sums, and the two largest, of absolute parts: counted from the commonest part (rule 14) and as they are (3).
+        self._total = np.zeros((2, size))
+        self._top = np.zeros((2, 2, size))
 
     def add(self, parts: Array) -> None:
         """`parts`: people x size, one row a person, no person twice over all batches."""
@@ -51,14 +52,15 @@ class Components:
         return self._differing
 
     def remainder(self) -> Array:
-        """For each sum, (all - first - second) / first over the absolute differences from the commonest part, the two
-        largest being first and second (the p% rule fails where this is below p). inf where nobody differs.
+        """For each sum, (all - first - second) / first over the absolute parts, the two largest being first and second
+        (the p% rule fails where this is below p), or over their differences from the commonest part where that is less:
+        where no part is common, the commonest may be anybody's, the outlier's too. inf where there is nothing but 0.
         """
         self._settle()
-        first, second = self._top
+        first, second = self._top[:, 0], self._top[:, 1]
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.maximum(self._total - first - second, 0.0) / first
-        return np.where(first > 0, found, np.inf)
+        return np.asarray(np.where(first > 0, found, np.inf).min(axis=0))
 
     def _settle(self) -> None:
         if self._mode is None:
@@ -71,10 +73,14 @@ class Components:
     def _count(self, parts: Array) -> None:
         away = np.abs(parts - self._mode)  # type: ignore[operator]  # settled before
         self._differing += np.count_nonzero(away, axis=0)
-        self._total += away.sum(axis=0)
-        if len(away) > 2:
-            away = np.partition(away, len(away) - 2, axis=0)[-2:]
-        self._top = np.sort(np.concatenate([self._top, away]), axis=0)[:-3:-1]
+        self._add(0, away)
+        self._add(1, np.abs(parts))
+
+    def _add(self, place: int, sizes: Array) -> None:
+        self._total[place] += sizes.sum(axis=0)
+        if len(sizes) > 2:
+            sizes = np.partition(sizes, len(sizes) - 2, axis=0)[-2:]
+        self._top[place] = np.sort(np.concatenate([self._top[place], sizes]), axis=0)[:-3:-1]
 
 
 def _commonest(column: Array) -> float:
