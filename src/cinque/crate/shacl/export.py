@@ -1,6 +1,6 @@
 """A profile as profiles of rocrate-validator: a folder a stage, in it one shapes graph a level.
 
-    <token>/profile.ttl            who it is and what it builds on
+    <token>/profile.ttl            who it is: a profile on its own, so that its verdict is that of these rules
     <token>/must/rules.ttl         the shapes; also should/, may/
     unexported.md                  the rules that are not there, each with the reason
 
