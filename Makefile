@@ -6,6 +6,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ROC := .venv-roc
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
@@ -15,7 +16,7 @@ help:  ## list the verbs
 demo: $(VENV)/.ready  ## a whole federation on this machine, on synthetic data
 	$(BIN)/cinque demo
 
-test: system check  ## system packages, check, tests (with CI=true the slow ones too)
+test: system check $(if $(CI),$(ROC)/.ready)  ## system packages, check, tests (with CI=true the slow ones too)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
 
 check: $(VENV)/.ready  ## style, types and import contracts
@@ -28,18 +29,20 @@ docs: $(VENV)/.ready  ## print the reference pages from the code, and build the 
 	$(BIN)/python tools/reference-pages
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
 
-bench: $(VENV)/.ready  ## measure a federation on this machine
+bench: $(VENV)/.ready $(ROC)/.ready  ## measure a federation, and the checking of crates, on this machine
 	$(BIN)/python -m cinque.federation.bench
+	$(BIN)/python tools/bench-crate
 
 lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --group docs -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -c requirements/dev.txt -o requirements/uv.txt
+	echo roc-validator | $(COMPILE) $(UPGRADE) - -o requirements/roc.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo "The pins above name an address or an option."; exit 1; }
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ROC) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: system
@@ -51,6 +54,12 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt requirements/build.txt $(BIN
 	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes --build-constraint requirements/build.txt \
 		--only-binary :all: --no-binary bagit --no-binary autograd-gamma requirements/dev.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --build-constraint requirements/build.txt --no-deps -e .
+	@touch $@
+
+# rocrate-validator pins old packages: an environment of its own, for slow tests and the benchmark, never at run time.
+$(ROC)/.ready: requirements/roc.txt $(BIN)/uv
+	test -x $(ROC)/bin/python || $(PYTHON) -m venv $(ROC)
+	$(BIN)/uv pip sync --quiet --python $(ROC)/bin/python --require-hashes --only-binary :all: requirements/roc.txt
 	@touch $@
 
 $(BIN)/uv: requirements/uv.txt

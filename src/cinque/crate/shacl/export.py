@@ -1,6 +1,6 @@
 """A profile as profiles of rocrate-validator: a folder a stage, in it one shapes graph a level.
 
-    <token>/profile.ttl            who it is and what it builds on
+    <token>/profile.ttl            who it is: a profile on its own, so that its verdict is that of these rules
     <token>/must/rules.ttl         the shapes; also should/, may/
     unexported.md                  the rules that are not there, each with the reason
 
@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from cinque.crate.profiles import EVERY, LEVELS, RO_CRATE, Profile, Rule
+from cinque.crate.profiles import EVERY, LEVELS, Profile, Rule
 from cinque.crate.shacl.words import PREFIXES, Unsaid, shape
 
 NAMESPACE = "https://w3id.org/cinque/shacl/"
@@ -113,8 +113,6 @@ def _head(profile: Profile, stage: str, token: str) -> str:
         f"    rdfs:label {json.dumps(f'{profile.name}{at}', ensure_ascii=False)} ;\n"
         f"    rdfs:comment {json.dumps(f'Exported from the rules that Cinque checks: {profile.id}{at}.')} ;\n"
         f"    dct:isPartOf <{profile.id}> ;\n"
-        f"    prof:isProfileOf <{RO_CRATE}> ;\n"
-        f"    prof:isTransitiveProfileOf <{RO_CRATE}> ;\n"
         f"    prof:hasToken {json.dumps(token)} .\n"
     )
 

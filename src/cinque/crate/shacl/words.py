@@ -7,6 +7,7 @@ selects, and when it holds, is a condition, and the shape says `not condition, o
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
@@ -24,6 +25,8 @@ PREFIXES: Final[Mapping[str, str]] = {
     "sh": "http://www.w3.org/ns/shacl#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
+_MOMENT: Final = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z$"
+_INTEGER: Final = re.compile(r"0|-?[1-9][0-9]{0,17}")
 _DATATYPES: Final = {
     "text": "sh:datatype xsd:string",
     "integer": "sh:datatype xsd:integer",
@@ -61,7 +64,8 @@ def _targets(select: Words) -> list[str]:
     if "linked" in select:
         last = select["linked"].rpartition("/")[2].rstrip("+*")
         side = "Subjects" if last.startswith("^") else "Objects"
-        return [f"sh:target{side}Of {', '.join(iris(last.lstrip('^')))}"]
+        itself = [f"sh:targetObjectsOf {', '.join(iris('about'))}"] if select["linked"].endswith("*") else []
+        return [f"sh:target{side}Of {', '.join(iris(last.lstrip('^')))}", *itself]
     if select.get("root"):
         return [f"sh:targetObjectsOf {', '.join(iris('about'))}"]
     if select.get("descriptor"):
@@ -129,13 +133,26 @@ def _on_values(words: Words) -> str:
     if "some" in words:
         found.append(_some(_classes(_listed(words["some"]))))
     found += [said for word in _EACH if (said := _each(word, words))]
-    for word, said in (("equals", "equals"), ("disjoint", "disjoint"), ("before", "lessThanOrEquals")):
+    for word in ("equals", "disjoint"):
         if word in words:
-            found += [f"sh:{said} {iri}" for iri in _one(word, words[word])]
+            found += [f"sh:{word} {iri}" for iri in _one(word, words[word])]
     whole = [" ; ".join(found)]
     if "value" in words:  # a second count on one property shape would count the first's values too
         whole.append(f"sh:path {_path(words['path'])} ; {_some(_in(_listed(words['value'])))}")
-    return " ; ".join(f"sh:property [ {part} ]" for part in whole)
+    parts = [f"sh:property [ {part} ]" for part in whole]
+    if "before" in words:
+        parts.append(_before(words["path"], words["before"]))
+    return " ; ".join(parts)
+
+
+def _before(path: str, other: str) -> str:
+    """SHACL orders what a crate writes as texts. Texts of one form, in UTC to the second, come in the order of their
+    moments; where any is of another form nothing is said, rather than what is wrong.
+    """
+    formed = [f"sh:property [ sh:path {_path(each)} ; sh:pattern {_literal(_MOMENT)} ]" for each in (path, other)]
+    later = " ; ".join(f"sh:lessThanOrEquals {iri}" for iri in _one("before", other))
+    ordered = f"sh:property [ sh:path {_path(path)} ; {later} ]"
+    return f"sh:or ( [ sh:not [ {' ; '.join(formed)} ] ] [ {ordered} ] )"
 
 
 _EACH: Final = ("type", "in", "pattern", "datatype", "node", "described")
@@ -196,14 +213,17 @@ def _classes(names: list[str]) -> str:
 
 
 def _in(values: list[str]) -> str:
-    """A value is one of these, whether it was written as text or as a reference."""
+    """A value is one of these, whether it was written as text, as a reference, or as a number or truth value."""
     said = []
     for value in values:
-        if not is_absolute(value) and not value.isidentifier() and "/" not in value.strip("/"):
+        counts = value in ("true", "false") or _INTEGER.fullmatch(value)  # what JSON has kinds of its own for
+        if not is_absolute(value) and not value.isidentifier() and "/" not in value.strip("/") and not counts:
             raise Unsaid(_AS_WRITTEN)
         said.append(_literal(value))
         if is_absolute(value):
             said.append(f"<{value}>")
+        if counts:
+            said.append(value)
     return f"sh:in ( {' '.join(said)} )"
 
 
