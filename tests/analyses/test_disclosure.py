@@ -38,7 +38,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "table_one": {"variables": ["x", "drug"], "by": ["sex"], "factors": ["drug"]},
     "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
 }
-ONE_ROW_A_PERSON = {"median-interval", "quantiles", "chi2", "fisher", "cmh", "ttest", "anova"}  # and refuse others
+ONE_ROW_A_PERSON = {"median-interval", "chi2", "fisher", "cmh", "ttest", "anova"}  # and refuse others
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 
