@@ -29,9 +29,10 @@ docs: $(VENV)/.ready  ## print the reference pages from the code, and build the 
 	$(BIN)/python tools/reference-pages
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
 
-bench: $(VENV)/.ready $(ROC)/.ready  ## measure a federation, and the checking of crates, on this machine
+bench: $(VENV)/.ready $(ROC)/.ready  ## measure a federation, the checking of crates and the statistics on this machine
 	$(BIN)/python -m cinque.federation.bench
 	$(BIN)/python tools/bench-crate
+	$(BIN)/python tools/bench-statistics --large
 
 lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --group docs -o requirements/dev.txt

@@ -44,17 +44,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     },
     "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
 }
-ONE_ROW_A_PERSON = {
-    "median-interval",
-    "quantiles",
-    "lm",
-    "glm",
-    "chi2",
-    "fisher",
-    "cmh",
-    "ttest",
-    "anova",
-}  # and refuse others
+# and refuse others
+ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova"}
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 

@@ -26,6 +26,7 @@ from cinque.stats.differences import difference_of_means, difference_of_shares
 
 MAX_VARIABLES = 50
 UNGROUPED = "ungrouped"
+ALONE = "one_row_a_person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ def partial(source: Source, parameters: TableOne, step: Step) -> Partial:
     shape = {
         "by": list(by),
         "levels": {name: levels[name] for name in by},
-        "variables": {name: dict(part.shape) for name, part in parts.items()},
-        "one_row_a_person": alone,
+        "variables": {name: {k: v for k, v in part.shape.items() if k != ALONE} for name, part in parts.items()},
+        ALONE: alone,
     }
     return Partial(shape, values, {"people": people, "parts": parts})
 
@@ -131,7 +132,7 @@ def figures(parameters: TableOne, partial: Partial) -> Figures:
     """The people of a group are those with and those without each variable's value: the tables of all variables hang
     together there, and are judged as one.
     """
-    kind: Literal["sum", "union"] = "sum" if partial.shape["one_row_a_person"] else "union"
+    kind: Literal["sum", "union"] = "sum" if partial.shape[ALONE] else "union"
     known = cells(parameters.by, partial.shape["levels"])
     made = [Figure(id, "Frequencies", people) for id, people in partial.evidence["people"].items()]
     relations, models = [], []
@@ -303,7 +304,7 @@ def _part_of(released: Released, name: str) -> Released:
     figures = {id.removeprefix(start): value for id, value in released.figures.items() if id.startswith(start)}
     if UNGROUPED in released.figures:
         figures[summary.UNGROUPED] = released.figures[UNGROUPED]
-    return Released(released.shape["variables"][name], figures)
+    return Released({**released.shape["variables"][name], ALONE: released.shape.get(ALONE)}, figures)
 
 
 def _own_ids(parameters: TableOne, released: Released) -> set[str]:

@@ -80,7 +80,7 @@ def meta(effects: Sequence[float], ses: Sequence[float], method: str = "reml", *
         Q=q,
         df=df,
         Q_p=_chi2_above(q, df) if df else None,
-        I2=max(0.0, (q - df) / q) * 100 if q > 0 else 0.0,
+        I2=max(0.0, (q - df) / q) * 100 if df and q > 0 else 0.0,
         prediction=_prediction(estimate, se, tau2, k),
         weights=tuple((100 * w / total).tolist()),
     )
