@@ -385,6 +385,7 @@ def test_a_member_whose_sums_are_suppressed_later_ends_the_session() -> None:
     third["t0"] = replace(third["t0"], figures=third["t0"].figures | {"score": hidden})
     found = ANALYSIS.advance(parameters, [*history[:2], third])
     assert found.values["stopped"] == module.STOPPED["suppressed"]
+    assert found.exactness == "bounded"
     assert not found.values["converged"]
     assert found.values["coef"]["x"] == pytest.approx(0.5, abs=0.3)  # where it stood
 

@@ -297,7 +297,8 @@ def advance(parameters: Lm, history: History) -> Step | Result:
     if "stopped" in values:
         found |= dict.fromkeys(("se", "t", "p", "confint", "f"))
     found["heterogeneity"] = linear.chow(list(own.values()), line, rss)
-    return Result(values | found | {"rounds": len(history)}, exactness(members))
+    last = exactness(members_of(history, len(history)))
+    return Result(values | found, "bounded" if last == "bounded" else exactness(members))
 
 
 COLLINEAR: Final = "The terms of the formula are collinear over the TREs that answered."
