@@ -121,6 +121,21 @@ def test_one_person_is_seen_wherever_they_stand(kind: str, place: int) -> None:
     assert np.flatnonzero(caught).tolist() == expected, (ones, differing, remainder)
 
 
+@pytest.mark.parametrize("place", [30, 50_000])
+def test_one_person_away_from_what_most_share(place: int) -> None:
+    # From 0 nobody stands out; from the part that six of ten have, one person does.
+    r = np.random.default_rng(6)
+    column = np.where(np.arange(60_000) % 10 < 6, 5.0, 5 + 1e-6 * r.normal(size=60_000))
+    column[place] = 8.0
+    left = np.column_stack([column, np.ones(60_000)])
+    products = Products([(0, 1)])
+    for at in range(0, 60_000, 16_000):
+        products.add(left[at : at + 16_000], left[at : at + 16_000])
+    differing, remainder = products.evidence(list)
+    assert differing[0] > 1_000
+    assert remainder[0] < 0.1
+
+
 def test_the_rows_of_a_person_are_one_part() -> None:
     # 1,000 rows, 500 of one person: by rows nobody stands out.
     x = np.ones((1_000, 1))

@@ -157,11 +157,12 @@ def advance(family: str, history: History) -> Result:
     terms = models.terms_of(members)
     own = {tre: found for tre, released in members if (found := _estimate(released, terms)) is not None}
     everyone = [released for tre, released in members if tre in own] or [released for _, released in members]
-    per_tre = {
-        tre: {name: count(released, name) for name in COUNTS}
-        | ({"coef": dict(zip(terms, own[tre][0].tolist(), strict=True))} if tre in own else {})
-        for tre, released in members
+    per_tre: dict[str, dict[str, Any]] = {
+        tre: {name: count(released, name) for name in COUNTS} for tre, released in members
     }
+    for tre, (beta, covariance) in own.items():
+        per_tre[tre]["coef"] = dict(zip(terms, beta.tolist(), strict=True))
+        per_tre[tre]["se"] = dict(zip(terms, (covariance.diagonal() ** 0.5).tolist(), strict=True))
     values: dict[str, Any] = {
         "family": family,
         "terms": terms,

@@ -317,7 +317,9 @@ def advance(parameters: Glm, history: History) -> Step | Result:
     if not done and len(history) < parameters.max_rounds:
         assert scoring is not None  # noqa: S101 - done otherwise
         return Step(len(history) + 1, {"beta": scoring.beta.tolist(), "null": null})
-    return Result(_values(parameters, history, session, scoring), exactness(members_of(history)))
+    last = exactness(members_of(history, len(history)))
+    exact = "bounded" if last == "bounded" else exactness(members_of(history))
+    return Result(_values(parameters, history, session, scoring), exact)
 
 
 def _replay(parameters: Glm, history: History) -> tuple[Session, Scoring | None, float | None]:

@@ -118,17 +118,19 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
     size = len(made.names) - int(intercept) + 1
     cross, means = models.upper(size), [(j, size) for j in range(size)]
     singles = [(size, size), (size + 1, size + 1)] if weighted else []
-    pairs = [*cross, *means, *singles]
+    raw = [(size + 2 + j, size + 2 + k) for j, k in cross]  # which follow from means and centred products
+    pairs = [*cross, *means, *singles, *raw]
     products, leverages = Products(pairs, several=several), Leverages(size + 1)
     sums, centre = nothing(size), None
 
     def columns(part: models.Read) -> tuple[Array, Array, Array]:
         # Parts are judged about a centre that is one for all rows: a large mean would hide who moves the sums.
-        away = _split(part, intercept) - centre
+        data = _split(part, intercept)
+        away = data - centre
         weights = np.ones(len(away)) if part.weights is None else part.weights
         ones = np.ones(len(away))
-        left = np.column_stack([away, ones, np.log(weights)])
-        right = np.column_stack([away * weights[:, None], weights, ones])
+        left = np.column_stack([away, ones, np.log(weights), data])
+        right = np.column_stack([away * weights[:, None], weights, ones, data * weights[:, None]])
         return left, right, np.column_stack([away, ones]) * np.sqrt(weights)[:, None]
 
     for part in passes(True):
@@ -154,7 +156,9 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
     # About a centre, two levels of one factor have a product that is not 0 for everybody; rule 13 counts their people.
     if weighted:
         values["weights"] = judged.of(singles)
-    return values, judged.worst([*models.telling([*means, *cross], levels, empty), *singles]).and_also(whole)
+    told = models.telling(cross, levels, empty)
+    told += [(size + 2 + j, size + 2 + k) for j, k in told]
+    return values, judged.worst([*told, *models.telling(means, levels, empty), *singles]).and_also(whole)
 
 
 def _residuals(passes: Any, made: Any, line: Line, errors: str, *, several: bool) -> tuple[dict[str, Any], Evidence]:
@@ -293,7 +297,8 @@ def advance(parameters: Lm, history: History) -> Step | Result:
     if "stopped" in values:
         found |= dict.fromkeys(("se", "t", "p", "confint", "f"))
     found["heterogeneity"] = linear.chow(list(own.values()), line, rss)
-    return Result(values | found | {"rounds": len(history)}, exactness(members))
+    last = exactness(members_of(history, len(history)))
+    return Result(values | found, "bounded" if last == "bounded" else exactness(members))
 
 
 COLLINEAR: Final = "The terms of the formula are collinear over the TREs that answered."
