@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cinque.analyses import glm as module
-from cinque.analyses.analysis import Released
+from cinque.analyses.analysis import Released, Result
 from cinque.analyses.design import design
 from cinque.analyses.glm import ANALYSIS, Glm, check
 from cinque.errors import Refused
@@ -384,6 +384,7 @@ def test_a_member_whose_sums_are_suppressed_later_ends_the_session() -> None:
     third = dict(history[2])
     third["t0"] = replace(third["t0"], figures=third["t0"].figures | {"score": hidden})
     found = ANALYSIS.advance(parameters, [*history[:2], third])
+    assert isinstance(found, Result)
     assert found.values["stopped"] == module.STOPPED["suppressed"]
     assert found.exactness == "bounded"
     assert not found.values["converged"]

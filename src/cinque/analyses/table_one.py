@@ -24,6 +24,7 @@ from cinque.sdc.interval import add
 from cinque.stats import moments as pooled
 from cinque.stats.differences import difference_of_means, difference_of_shares
 
+MOST_CODES = 10  # levels up to which whole numbers are codes
 MAX_VARIABLES = 50
 UNGROUPED = "ungrouped"
 ALONE = "one_row_a_person"
@@ -47,7 +48,7 @@ class TableOne:
 
 
 def agree(parameters: TableOne, dictionaries: Mapping[str, Dictionary]) -> TableOne:
-    """The variables that are factors: true/false columns and those for which the first dictionary declares levels."""
+    """The variables that are factors: true/false columns, and those for which the first dictionary declares levels."""
     for dictionary in dictionaries.values():
         found = [name for name in parameters.variables if _is_factor(name, dictionary)]
         return replace(parameters, factors=tuple(found))
@@ -327,7 +328,10 @@ def _id(name: str, id: str) -> str:
 
 
 def _is_factor(name: str, dictionary: Dictionary) -> bool:
+    """Whole numbers of many declared levels, such as years of age, are numbers."""
     column = dictionary.column(name)
+    if column.type == "integer":
+        return column.levels is not None and len(column.levels) <= MOST_CODES
     return column.type == "boolean" or (column.levels is not None and column.type != "number")
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
+from cinque.client.answers_tests import TestAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
@@ -16,6 +17,11 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "missing": MissingAnswer,
     "quantiles": QuantilesAnswer,
     "table_one": TableOneAnswer,
+    "chi2": TestAnswer,
+    "fisher": TestAnswer,
+    "cmh": TestAnswer,
+    "ttest": TestAnswer,
+    "anova": TestAnswer,
     "lm": ModelAnswer,
     "glm": ModelAnswer,
 }

@@ -177,7 +177,9 @@ def exactness(answer: Answer) -> str:
         if answer.pending:
             return "No figure has come back yet: there is no answer so far."
         return "Nobody released a figure: there is no answer."
-    over = ", ".join(answer.answered)
+    used = answer.result.get("pooled_over", list(answer.names))
+    over = ", ".join(name for name in answer.answered if any(answer.names.get(tre, tre) == name for tre in used))
+    over = over or "nobody"
     if answer.exactness == "exact" and not answer.missing and not answer.pending:
         text = f"Exact: nothing was suppressed or rounded, and every TRE that was asked answered ({over})."
     elif answer.exactness == "exact":
