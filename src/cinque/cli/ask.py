@@ -137,6 +137,8 @@ def _asked(hint: Any) -> Any:
         kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
         if len(kinds) == 1:
             return _asked(kinds[0])
+        if _one_or_several(hint):
+            return list[kinds[0]]  # type: ignore[valid-type]  # built from what is found at run time
     if typing.get_origin(hint) is tuple and typing.get_args(hint)[1:] == (...,):
         return list[typing.get_args(hint)[0]]  # type: ignore[misc]  # built from what is found at run time
     if hint in (str, int, float, bool) or typing.get_origin(hint) is typing.Literal:
@@ -144,10 +146,18 @@ def _asked(hint: Any) -> Any:
     raise ValueError(f"a parameter of type {hint} cannot be given on the command line")
 
 
+def _one_or_several(hint: Any) -> bool:
+    """Whether a parameter is one value or a tuple of such values, as a width or edges."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    return len(kinds) == 2 and typing.get_args(kinds[1]) == (kinds[0], ...)
+
+
 def _value(hint: Any, given: Any) -> Any:
     """A list of names may be written with commas; an empty list is as if not given."""
     if not isinstance(given, list | tuple):
         return given
+    if _one_or_several(hint) and len(given) == 1:
+        return given[0]
     return (split(given) if typing.get_args(hint)[:1] == (str,) else list(given)) or None
 
 
