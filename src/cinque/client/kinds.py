@@ -8,6 +8,7 @@ from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_tests import TestAnswer
+from cinque.client.answers_survival import CoxAnswer, CurveAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
@@ -24,4 +25,6 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "anova": TestAnswer,
     "lm": ModelAnswer,
     "glm": ModelAnswer,
+    "km": CurveAnswer,
+    "cox": CoxAnswer,
 }
