@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_rossi
 
+from cinque.analyses.analysis import Result
 from cinque.analyses.cox import ANALYSIS, Cox
 from cinque.analyses.work import released_bytes
 from cinque.errors import Refused
@@ -59,7 +60,11 @@ def test_rossi_with_a_common_baseline_as_published() -> None:
     assert found.values["loglik"] == pytest.approx(-658.7476595, abs=1e-7)
     theirs = CoxPHFitter().fit(load_rossi(), "week", "arrest")
     lr = theirs.log_likelihood_ratio_test()
-    assert found.values["lr"] == {"statistic": pytest.approx(lr.test_statistic), "df": 7, "p": pytest.approx(lr.p_value)}
+    assert found.values["lr"] == {
+        "statistic": pytest.approx(lr.test_statistic),
+        "df": 7,
+        "p": pytest.approx(lr.p_value),
+    }
     assert (found.exactness, found.values["n"], found.values["events"], found.values["converged"]) == (
         "exact",
         432,
@@ -96,11 +101,11 @@ def test_one_tre_is_the_ordinary_fit_and_the_three_tests_agree_with_lifelines() 
     assert score.values["score"]["statistic"] == pytest.approx(other.test_statistic, rel=1e-9)
 
 
-# ------------------------------------------------------------------------------------------------- any split of the rows
+# ------------------------------------------------------------------------------------------------ any split of the rows
 @settings(max_examples=5, deadline=None)
 @given(sites=st.integers(2, 10), seed=st.integers(0, 99), ties=st.sampled_from(["efron", "breslow"]))
 def test_with_a_common_baseline_any_split_is_the_pooled_fit(sites: int, seed: int, ties: str) -> None:
-    asked = {"formula": MODEL, "baseline": "common", "grid": 1.0, "until": 20.0, "ties": ties}
+    asked: dict[str, Any] = {"formula": MODEL, "baseline": "common", "grid": 1.0, "until": 20.0, "ties": ties}
     whole, _ = question(ANALYSIS, {"one": ROWS[:500]}, OWN, formula=MODEL, ties=ties)  # exact times
     parts, history = question(ANALYSIS, split(ROWS[:500], sites, seed), OWN, **asked)
     for name in ("coef", "se", "z", "loglik", "null_loglik"):
@@ -230,8 +235,9 @@ def test_a_tre_whose_sums_stop_ends_the_session() -> None:
     figures = {**history[1]["tre0"].figures, "score": unknown}
     late = [history[0], {**history[1], "tre0": replace(history[1]["tre0"], figures=figures)}]
     found = ANALYSIS.advance(Cox(MODEL, levels=(("arm", "A", "B"), ("died", "false", "true"))), late)
-    assert found.values["converged"] is False  # type: ignore[union-attr]  # a result, not a step
-    assert "could not leave" in found.values["stopped"]  # type: ignore[union-attr]
+    assert isinstance(found, Result)
+    assert found.values["converged"] is False
+    assert "could not leave" in found.values["stopped"]
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,11 @@ def test_edges_around_one_person_tell_nothing_of_that_step() -> None:
     one = [*rows, {"t": 5.5, "died": True, "arm": "A"}]
     found, history = question(ANALYSIS, {"one": one}, COLUMNS, TEN, **ASKED, grid=(5.0, 5.6, 8.0))
     figures = history[0]["one"].figures
-    assert figures['left:["1","2"]'] == {"suppressed": True, "at_least": 0, "at_most": figures['left:["1","2"]']["at_most"]}
+    assert figures['left:["1","2"]'] == {
+        "suppressed": True,
+        "at_least": 0,
+        "at_most": figures['left:["1","2"]']["at_most"],
+    }
     assert figures['left:["1","2"]']["at_most"] >= 9
     assert is_suppressed(figures['at_risk:["1"]']) or is_suppressed(figures['at_risk:["2"]'])
     assert bounds_of(found.values["events"][1]) != (1, 1)
