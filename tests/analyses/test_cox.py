@@ -51,7 +51,7 @@ ROWS = people()
 
 # ----------------------------------------------------------------------------------------------------- known answers
 def test_rossi_with_a_common_baseline_as_published() -> None:
-    asked = {"formula": FORMULA, "baseline": "common", "grid": 1.0, "until": 52.0}
+    asked: dict[str, Any] = {"formula": FORMULA, "baseline": "common", "grid": 1.0, "until": 52.0}
     found, history = question(ANALYSIS, split(ROSSI, 3), COLUMNS, **asked)
     coef = [-0.379422, -0.057438, 0.313900, -0.149796, -0.433704, -0.084871, 0.091497]
     assert list(found.values["coef"].values()) == pytest.approx(coef, abs=5e-7)
@@ -191,7 +191,7 @@ def test_too_many_numbers_for_the_people_shut_it() -> None:
 
 def test_a_narrow_interval_shuts_the_tre_with_a_common_baseline() -> None:
     """Attack 3: the risk sets on both sides of it would differ by its people."""
-    asked = {"formula": "Surv(t, died) ~ x", "baseline": "common", "ties": "breslow"}
+    asked: dict[str, Any] = {"formula": "Surv(t, died) ~ x", "baseline": "common", "ties": "breslow"}
     tres = {"one": [*ROWS[:700], {"t": 2.5, "died": True, "x": 0.3, "arm": "A"}], "other": ROWS[700:]}
     found, _ = question(ANALYSIS, tres, OWN, TEN, **asked, grid=(2.0, 6.0, 12.0))
     assert found.values["pooled_over"] == ["one", "other"]

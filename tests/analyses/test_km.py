@@ -148,7 +148,7 @@ def test_the_chain_alone_would_tell_of_nine() -> None:
 def test_edges_around_one_person_tell_nothing_of_that_step() -> None:
     """Attack 3: the step is told only together with a neighbour of many."""
     rows = [{"t": t, "died": d, "arm": "A"} for t in (2, 7, 9) for d in (True, False) for _ in range(30)]
-    one = [*rows, {"t": 5.5, "died": True, "arm": "A"}]
+    one: list[dict[str, Any]] = [*rows, {"t": 5.5, "died": True, "arm": "A"}]
     found, history = question(ANALYSIS, {"one": one}, COLUMNS, TEN, **ASKED, grid=(5.0, 5.6, 8.0))
     figures = history[0]["one"].figures
     assert figures['left:["1","2"]'] == {

@@ -69,8 +69,8 @@ def test_log_rank_as_published() -> None:
         codes = group.to_numpy(np.int64)
         events, at_risk, _, _ = survival.by_time(data[time].to_numpy(float), event.to_numpy(float), codes, 2)
         found[name] = survival.chi_squared(survival.log_rank(events, at_risk))
-    assert found["leukaemia"] == (pytest.approx(16.7929, abs=5e-5), 1)
-    assert found["lung"] == (pytest.approx(10.3267, abs=5e-5), 1)
+    assert [df for _, df in found.values()] == [1, 1]
+    assert [statistic for statistic, _ in found.values()] == pytest.approx([16.7929, 10.3267], abs=5e-5)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -81,7 +81,8 @@ def test_several_groups_as_lifelines_and_scikit_survival(seed: int) -> None:
     events, at_risk, _, _ = survival.by_time(time, event.astype(float), group, 5)  # the fifth has nobody
     statistic, df = survival.chi_squared(survival.log_rank(events, at_risk))
     other = multivariate_logrank_test(time, group, event)
-    assert (statistic, df) == (pytest.approx(other.test_statistic, rel=1e-9), 3)
+    assert df == 3
+    assert statistic == pytest.approx(other.test_statistic, rel=1e-9)
     structured = np.array(list(zip(event, time, strict=True)), dtype=[("e", bool), ("t", float)])
     assert statistic == pytest.approx(compare_survival(structured, group)[0], rel=1e-9)
 

@@ -227,8 +227,9 @@ def _on_grid(parameters: Logrank, groups: Sequence[steps.Group], members: Member
         points = [parameters.points[j - 1] for j in common[1:]]
         return _tested(groups, [survival.log_rank(events, at_risk)]) | {"points": points}
 
-    return tested(used) | {
-        "pooled_over": list(used),
+    found = tested(used)
+    return found | {
+        "pooled_over": list(used) if found["points"] else [],
         "n": {group[0]: total((r for _, r in members), label("n", group)) for group in groups},
         "per_tre": {
             tre: {"n": {group[0]: count(released, label("n", group)) for group in groups}}

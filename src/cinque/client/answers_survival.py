@@ -37,6 +37,20 @@ class CurveAnswer(Answer):
 
 
 @dataclass(frozen=True, repr=False)
+class LogrankAnswer(Answer):
+    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`."""
+
+    def sheets(self) -> Sequence[Any]:
+        """The groups, then the test."""
+        from cinque.client.view import sheets
+
+        if self.result is None:
+            return []
+        per_tre = {tre: _compared(own) for tre, own in self.result["per_tre"].items()}
+        return sheets(replace(self, result={**_compared(self.result), "per_tre": per_tre}))
+
+
+@dataclass(frozen=True, repr=False)
 class CoxAnswer(ModelAnswer):
     """`coef`, `se`, `z`, `p`, `confint`, `hazard_ratio`, `hazard_ratio_confint` by term; `loglik`, `null_loglik`, and
     the tests `lr`, `wald` and `score`."""
@@ -62,6 +76,16 @@ class CoxAnswer(ModelAnswer):
                 yield {"fit": f"{words} on {result[name]['df']} degrees of freedom", "value": result[name]["statistic"]}
                 yield {"fit": "its p", "value": result[name]["p"]}
         yield from super()._tests()
+
+
+def _compared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Records of the groups, and of the test."""
+    names = ("n", "observed", "expected")
+    groups = [{"group": level, **{name: (values[name] or {}).get(level) for name in names}} for level in values["n"]]
+    return {
+        "compared": groups,
+        "test": [{"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}],
+    }
 
 
 def _grouped(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from cinque.client.answers_description import HistogramAnswer, MissingAnswer, Qu
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_tests import TestAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer
+from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
@@ -26,5 +27,6 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "lm": ModelAnswer,
     "glm": ModelAnswer,
     "km": CurveAnswer,
+    "logrank": LogrankAnswer,
     "cox": CoxAnswer,
 }
