@@ -7,9 +7,8 @@ from typing import Final
 from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
-from cinque.client.answers_tests import TestAnswer
-from cinque.client.answers_survival import CoxAnswer, CurveAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
+from cinque.client.answers_tests import TestAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
