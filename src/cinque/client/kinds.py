@@ -7,6 +7,7 @@ from typing import Final
 from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
+from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
 from cinque.client.answers_tests import TestAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
@@ -24,4 +25,7 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "anova": TestAnswer,
     "lm": ModelAnswer,
     "glm": ModelAnswer,
+    "km": CurveAnswer,
+    "logrank": LogrankAnswer,
+    "cox": CoxAnswer,
 }

