@@ -32,6 +32,8 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "cmh": {"exposure": "smokes", "outcome": "sex", "strata": ["drug"]},
     "ttest": {"variable": "x", "by": "sex"},
     "anova": {"variable": "x", "by": "drug"},
+    "cov": {"variables": ["x", "visits"]},
+    "corr": {"variables": ["visits", "x"]},
     "histogram": {"variable": "x", "bins": 8, "low": 10.0, "high": 90.0, "by": ["sex"]},
     "missing": {"variables": ["sex", "drug", "x"]},
     "quantiles": {"variable": "x", "probabilities": [0.25, 0.5], "low": 0.0, "high": 100.0, "precision": 1.0},
@@ -45,7 +47,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
 }
 # and refuse others
-ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova"}
+ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova", "cov", "corr"}
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 

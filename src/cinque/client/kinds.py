@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
+from cinque.client.answers_association import MatrixAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
@@ -23,6 +24,8 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "cmh": TestAnswer,
     "ttest": TestAnswer,
     "anova": TestAnswer,
+    "cov": MatrixAnswer,
+    "corr": MatrixAnswer,
     "lm": ModelAnswer,
     "glm": ModelAnswer,
     "km": CurveAnswer,
