@@ -14,6 +14,8 @@ from cinque.client.answer import Answer
 from cinque.client.asking import Asking
 from cinque.errors import Refused
 from cinque.stats.meta import meta
+from tests.cli.commands import cinque as cinque_command
+from tests.cli.commands import document
 
 EFFECTS, SES = [0.2, 0.5, -0.1], [0.1, 0.2, 0.15]
 
@@ -90,3 +92,62 @@ def test_the_forest_has_a_row_for_each(exponentiate: bool, tmp_path: Path) -> No
     assert [label.get_text() for label in axes.get_yticklabels()] == ["dover", "rye", "hythe", "pooled", "prediction"]
     made.savefig(tmp_path / "forest.svg")
     assert (tmp_path / "forest.svg").stat().st_size > 5_000
+
+
+# ------------------------------------------------------------------------------------------------- other answers
+def _counts(*people: Any) -> dict[str, Any]:
+    places = [(a, b) for a in ("no", "yes") for b in ("well", "ill")]
+    cells = [{"levels": list(place), "people": count} for place, count in zip(places, people, strict=True)]
+    return {"levels": {"exposed": ["no", "yes"], "outcome": ["well", "ill"]}, "cells": cells}
+
+
+def test_a_table_of_two_by_two_is_an_effect_a_tre_and_bounds_are_none() -> None:
+    hidden = {"suppressed": True, "at_least": 1, "at_most": 9}
+    per_tre = {
+        "urn:a": _counts(128, 11, 119, 4),
+        "urn:b": _counts(274, 29, 300, 6),
+        "urn:c": _counts(209, 11, 228, hidden),
+    }
+    found = cinque.meta(an_answer(per_tre), measure="rr", method="fixed")
+    # metafor: escalc(measure="RR", …, data=dat.bcg), the first two trials
+    assert [round(b, 4) for b in found.effects] == [-0.8893, -1.5854]
+    assert [round(s**2, 4) for s in found.ses] == [0.3256, 0.1946]
+    assert (found.left_out, found.label) == (("hythe",), "log risk ratio")
+    mapped = cinque.meta({"dover": [[128, 11], [119, 4]], "rye": [[274, 29], [300, 6]]}, measure="rr", method="fixed")
+    assert mapped.result == found.result
+    with pytest.raises(Refused) as refused:
+        cinque.meta(an_answer({"urn:a": {"n": 3}}), measure="or")
+    assert refused.value.code == "no-site-estimates"
+
+
+def test_means_of_a_summary_are_effects() -> None:
+    def group(level: list[str], mean: Any) -> dict[str, Any]:
+        return {"levels": level, "n": 25, "mean": mean, "sd": 5.0}
+
+    plain = an_answer({"urn:a": {"groups": [group([], 40.0)]}, "urn:b": {"groups": [group([], 42.0)]}})
+    assert (cinque.meta(plain).effects, cinque.meta(plain).ses) == ((40.0, 42.0), (1.0, 1.0))
+    grouped = an_answer(
+        {"urn:a": {"groups": [group(["F"], 40.0), group(["M"], 1.0)]}, "urn:b": {"groups": [group(["F"], None)]}}
+    )
+    found = cinque.meta(grouped, term="F")
+    assert (found.effects, found.left_out) == ((40.0,), ("rye",))
+
+
+def test_h2_is_q_over_its_degrees_of_freedom() -> None:
+    found = cinque.meta(EFFECTS, SES)
+    assert pytest.approx(found.Q / 2) == found.H2
+    assert pytest.approx(100 * max(0, 1 - 1 / found.H2)) == found.I2
+    assert cinque.meta([1.0], [1.0]).H2 is None
+
+
+def test_by_command(tmp_path: Path) -> None:
+    asked = ("meta", "--effects=0.2,0.5,-0.1", "--ses", "0.1,0.2,0.15", "--names", "dover,rye,hythe", "--method", "dl")
+    written = document(cinque_command(*asked, "--leave-one-out", "--json", "--plot", tmp_path / "forest.svg"))
+    expected = meta(EFFECTS, SES, "dl")
+    assert (written["estimate"], written["tau2"]) == (expected.estimate, expected.tau2)
+    assert set(written["leave_one_out"]) == {"dover", "rye", "hythe"}
+    assert "<svg" in (tmp_path / "forest.svg").read_text("utf-8")
+    assert "without" in cinque_command(*asked, "--leave-one-out").stdout
+    for more, code in ((("--plot", "forest.doc"), "picture-form"), (("--ses", "a"), "meta-input")):
+        refused = cinque_command(*asked, *more, "--json")
+        assert (refused.exit_code, document(refused)["code"]) == (1, code)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from cinque import __version__
-from cinque.cli import ask, audit, crate, key, members, play, profile, requests, runs, services, staff, tre
+from cinque.cli import ask, audit, crate, key, members, play, profile, requests, runs, services, staff, synthesis, tre
 from cinque.cli.terminal import Here, Root
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ app.add_typer(ask.app, name="ask", rich_help_panel=_RESEARCH)
 app.command("status", rich_help_panel=_RESEARCH)(requests.status)
 app.command("answer", rich_help_panel=_RESEARCH)(requests.answer)
 app.command("cancel", rich_help_panel=_RESEARCH)(requests.cancel)
+app.command("meta", rich_help_panel=_RESEARCH)(synthesis.meta)
 app.add_typer(key.app, name="key", rich_help_panel=_RESEARCH)
 app.command("connect", rich_help_panel=_RESEARCH)(members.connect)
 app.add_typer(members.app, name="members", rich_help_panel=_RESEARCH)

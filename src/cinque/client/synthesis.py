@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -9,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from cinque.client.answer import Answer
 from cinque.errors import Refused
+from cinque.sdc.figures import is_suppressed
 from cinque.stats import meta as statistics
+from cinque.stats import two_by_two
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,6 +44,11 @@ class Synthesis:
             raise AttributeError(name)
         return getattr(self.result, name)
 
+    @property
+    def H2(self) -> float | None:
+        """Q over its degrees of freedom: 1 where the effects differ as much as chance makes them. None for one."""
+        return self.result.Q / self.result.df if self.result.df else None
+
     def leave_one_out(self) -> dict[str, statistics.Meta]:
         """The pooled effect without each TRE in turn, by its name."""
         made = statistics.leave_one_out(
@@ -52,7 +60,13 @@ class Synthesis:
         """JSON values."""
         each = zip(self.names, self.effects, self.ses, self.result.weights, strict=True)
         tres = [{"tre": name, "effect": b, "se": s, "weight": w} for name, b, s, w in each]
-        return {"effect": self.label, "tres": tres, "left_out": list(self.left_out), **asdict(self.result)}
+        return {
+            "effect": self.label,
+            "tres": tres,
+            "left_out": list(self.left_out),
+            **asdict(self.result),
+            "H2": self.H2,
+        }
 
     def plot(self, *, exponentiate: bool = False, reference: float | None = None) -> Figure:
         """A forest plot. `exponentiate`: the effects are logarithms (of odds, hazards): show ratios. `reference`: where
@@ -74,7 +88,8 @@ class Synthesis:
                 "heterogeneity",
                 f"Q {found.Q:.4g} on {found.df} df, p {'–' if found.Q_p is None else f'{found.Q_p:.3g}'}",
             ),
-            ("I2, tau2", f"{found.I2:.1f} %, {found.tau2:.4g}"),
+            ("I2, H2", f"{found.I2:.1f} %, {'–' if self.H2 is None else f'{self.H2:.4g}'}"),
+            ("tau2", f"{found.tau2:.4g}" + ("" if found.tau2_ci is None else f" ({_between(found.tau2_ci)})")),
         ]
         if found.prediction is not None:
             lines.append(("95 % prediction interval", _between(found.prediction)))
@@ -120,54 +135,96 @@ class Synthesis:
 
 
 def synthesise(
-    effects: Answer | Sequence[float] | Mapping[str, float],
+    effects: Answer | Sequence[float] | Mapping[str, Any],
     ses: Sequence[float] | Mapping[str, float] | None = None,
     *,
     term: str = "",
+    measure: str = "",
     method: str = "reml",
     hartung_knapp: bool = False,
     names: Sequence[str] | None = None,
 ) -> Synthesis:
-    """One effect from several. `effects` and `ses`: lists, or mappings by TRE; or an answer whose TREs released their
-    own estimates (`rounds="few"`), with the `term` that is meant. `method`: fixed, dl, reml, ml or pm. A TRE of an
-    answer whose estimate is not there is left out, and said. Raises Refused for what `stats.meta.meta` refuses, and for
-    an answer without estimates of its TREs.
+    """One effect from several. `effects` and `ses`: lists, or mappings by TRE. Or an answer: of a model whose TREs
+    released their own estimates (`rounds="few"`), with the `term` that is meant; of a summary, whose means are meant
+    (`term`: the group, where there are several); of a table of two factors of two levels, with the `measure` that is
+    meant, as for a mapping of TRE -> [[a, b], [c, d]] (`or`: log odds ratio, `rr`: log risk ratio, `rd`: risk
+    difference; see stats/two_by_two.py). `method`: fixed, dl, reml, ml or pm. A TRE of an answer whose estimate, or one
+    of whose counts, is not there is left out, and said. Raises Refused for what `stats.meta.meta` refuses, and for an
+    answer without estimates of its TREs.
     """
-    left_out: tuple[str, ...] = ()
+    found: dict[str, tuple[Any, Any] | None]
     if isinstance(effects, Answer):
-        found = {tre: _estimate(own, term) for tre, own in effects.per_tre.items()}
-        left_out = tuple(tre for tre, pair in found.items() if pair is None)
-        pairs = {tre: pair for tre, pair in found.items() if pair is not None}
-        if not pairs:
-            raise Refused(
-                "no-site-estimates",
-                f"No TRE of this answer released an estimate of its own for `{term}`.",
-                remedy='Ask the model with `rounds="few"`, and name one of its terms.',
-            )
+        if measure:
+            found = {tre: _of_counts(_table(own), measure) for tre, own in effects.per_tre.items()}
+        else:
+            found = {tre: _estimate(own, term) for tre, own in effects.per_tre.items()}
+        if not any(found.values()):
+            raise _no_estimates(term, measure)
     elif isinstance(effects, Mapping):
-        if not isinstance(ses, Mapping) or effects.keys() != ses.keys():
+        if measure and ses is None:
+            found = {tre: two_by_two.effect(counts, measure) for tre, counts in effects.items()}
+        elif not isinstance(ses, Mapping) or effects.keys() != ses.keys():
             raise Refused("meta-input", "Effects and standard errors are of the same TREs.")
-        pairs = {name: (effects[name], ses[name]) for name in effects}
+        else:
+            found = {name: (effects[name], ses[name]) for name in effects}
     else:
         if ses is None or isinstance(ses, Mapping) or len(effects) != len(ses):
             raise Refused("meta-input", "As many standard errors as effects are needed, and at least one.")
         labels = names or [str(i + 1) for i in range(len(effects))]
         if len(set(labels)) != len(effects):
             raise Refused("meta-input", "Each effect has a name of its own.")
-        pairs = dict(zip(labels, zip(effects, ses, strict=True), strict=True))
-    values, errors = [b for b, _ in pairs.values()], [s for _, s in pairs.values()]
+        found = dict(zip(labels, zip(effects, ses, strict=True), strict=True))
+    pairs = {name: pair for name, pair in found.items() if pair is not None}
+    left_out = tuple(name for name in found if name not in pairs)
+    values, errors = tuple(b for b, _ in pairs.values()), tuple(s for _, s in pairs.values())
     made = statistics.meta(values, errors, method, hartung_knapp=hartung_knapp)
-    return Synthesis(tuple(pairs), tuple(values), tuple(errors), term or "effect", left_out, made)
+    label = two_by_two.MEASURES[measure] if measure else term or "effect"
+    return Synthesis(tuple(pairs), values, errors, label, left_out, made)
+
+
+def _no_estimates(term: str, measure: str) -> Refused:
+    if measure:
+        return Refused(
+            "no-site-estimates",
+            "No TRE of this answer released the four counts of a table of two factors of two levels.",
+            remedy="Ask for a table of two such factors.",
+        )
+    return Refused(
+        "no-site-estimates",
+        f"No TRE of this answer released an estimate of its own for `{term}`.",
+        remedy='Ask the model with `rounds="few"`, and name one of its terms.',
+    )
 
 
 def _estimate(own: Any, term: str) -> tuple[float, float] | None:
     """A TRE's own estimate and standard error, None where it released none."""
     if not isinstance(own, Mapping):
         return None
+    for group in own.get("groups") or ():
+        if ", ".join(group["levels"]) == term:
+            mean, sd, n = (group.get(name) for name in ("mean", "sd", "n"))
+            usable = all(isinstance(value, int | float) for value in (mean, sd, n)) and n > 0 and sd > 0
+            return (mean, sd / math.sqrt(n)) if usable else None
     effect, error = ((own.get(name) or {}).get(term) for name in ("coef", "se"))
     if isinstance(effect, int | float) and isinstance(error, int | float):
         return effect, error
     return None
+
+
+def _table(own: Any) -> list[list[Any]] | None:
+    """The four counts of a TRE's table, None where it is another table."""
+    levels = list((own.get("levels") or {}).values())
+    if [len(each) for each in levels] != [2, 2]:
+        return None
+    people = {tuple(cell["levels"]): cell["people"] for cell in own.get("cells") or ()}
+    one, other = levels
+    return [[people.get((a, b)) for b in other] for a in one] if len(people) == 4 else None
+
+
+def _of_counts(table: list[list[Any]] | None, measure: str) -> tuple[float, float] | None:
+    if table is None or any(is_suppressed(count) for row in table for count in row):
+        return None
+    return two_by_two.effect(table, measure)
 
 
 def _between(interval: tuple[float, float]) -> str:
