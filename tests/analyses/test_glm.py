@@ -14,10 +14,11 @@ import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cinque.analyses import glm as module
+from cinque.analyses import glm_rounds as module
 from cinque.analyses.analysis import Released, Result
 from cinque.analyses.design import design
-from cinque.analyses.glm import ANALYSIS, Glm, check
+from cinque.analyses.glm import ANALYSIS, check
+from cinque.analyses.glm_model import COUNTS, Glm
 from cinque.errors import Refused
 from cinque.model.datasets import Column, Dictionary
 from cinque.stats.meta import meta
@@ -245,7 +246,7 @@ def test_rounds_that_are_used_up_are_said() -> None:
 def out(rows: pd.DataFrame, **parameters: Any) -> bool:
     """Whether nothing but counts left the TRE."""
     _, history = models(ANALYSIS, {"a": rows}, TEN_AND_ZEROS, **parameters)
-    sums = [value for name, value in history[0]["a"].figures.items() if name not in module.COUNTS]
+    sums = [value for name, value in history[0]["a"].figures.items() if name not in COUNTS]
     shut = [isinstance(value, dict) for value in sums]
     assert all(shut) or not any(shut)
     return all(shut)

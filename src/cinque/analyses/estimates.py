@@ -66,8 +66,8 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
                     parts = glm.at(family, link, part.y, part.x @ beta + part.offset, weights)
                     assert parts.deviance is not None and parts.pearson is not None  # noqa: S101, PT018 - as `at` says
                     deviance, pearson = parts.deviance, parts.pearson
-                left = np.column_stack([part.x, pearson, deviance])
-                right = np.column_stack([part.x * parts.weight[:, None], parts.score, np.ones(len(part.y))])
+                left = models.beside(part.x, pearson, deviance)
+                right = models.beside(part.x * parts.weight[:, None], parts.score, np.ones(len(part.y)))
                 yield part, left, right, part.x * np.sqrt(parts.weight)[:, None]
 
     rounds: list[glm.Sums] = []

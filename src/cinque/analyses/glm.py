@@ -7,18 +7,27 @@ R's starting means.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial as partial_of
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any
 
 from cinque.analyses import estimates, models
-from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
-from cinque.analyses.combine import count, exact_ids, exactness, members_of, total
-from cinque.analyses.factors import malformed
+from cinque.analyses.analysis import Analysis, Field, Partial, Step
+from cinque.analyses.glm_model import (
+    COUNTS,
+    FAMILIES,
+    LIKELY_ROUNDS,
+    MOST_ROUNDS,
+    Glm,
+    Layout,
+    family_of,
+    null_of,
+    singles_of,
+    told_after,
+)
+from cinque.analyses.glm_rounds import advance
 from cinque.analyses.models import Judged, Read
 from cinque.errors import Refused
-from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
 from cinque.sdc.figures import Figure, Figures, Model
@@ -26,45 +35,7 @@ from cinque.sdc.figures import Figure, Figures, Model
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from cinque.stats.families import Family, Link
-    from cinque.stats.glm import Scoring
-
     Array = NDArray[Any]
-
-FAMILIES: Final = {
-    "binomial": ("logit", "probit", "cloglog"),
-    "gamma": ("inverse", "log"),
-    "gaussian": ("identity",),
-    "poisson": ("log", "identity", "sqrt"),
-    "quasibinomial": ("logit", "probit", "cloglog"),
-    "quasipoisson": ("log", "identity", "sqrt"),
-}
-MOST_ROUNDS: Final = 26
-LIKELY_ROUNDS: Final = 6
-COUNTS: Final = ("n", "missing", "outside")
-
-
-@dataclass(frozen=True, slots=True)
-class Glm:
-    """What is fitted."""
-
-    __pydantic_config__: ClassVar[Any] = CLOSED
-    formula: str = field(metadata={"description": "`y ~ age + sex * arm`, in Wilkinson's notation."})
-    family: str = field(
-        default="binomial", metadata={"description": f"Of the response: {', '.join(FAMILIES)}."}
-    )  # fmt: skip
-    link: str | None = field(default=None, metadata={"description": "Without one, the family's usual link."})
-    offset: str | None = field(default=None, metadata={"description": "A column with a known part of the predictor."})
-    weights: str | None = field(default=None, metadata={"description": "A column of prior weights."})
-    where: str | None = field(default=None, metadata={"description": "A filter; without one every row is kept."})
-    rounds: str = field(
-        default="all",
-        metadata={"description": "`all`: as many as the fit takes; `few`: one, combining each TRE's own estimates."},
-    )
-    max_rounds: int = field(default=MOST_ROUNDS, metadata={"description": f"At most so many, up to {MOST_ROUNDS}."})
-    levels: models.Levels = field(
-        default=(), metadata={"description": "Of the factors, as all TREs declare them.", "agreed": True}
-    )
 
 
 def check(parameters: Glm, dictionary: Dictionary) -> None:
@@ -158,69 +129,6 @@ class Seen:
         return min(self._events, self.people - self._events)
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Which sums each figure of a round holds, as pairs of a left column (the model's, then single numbers) and a right
-    one (the model's weighted, the score's, 1)."""
-
-    figures: Mapping[str, list[tuple[int, int]]]
-
-    @classmethod
-    def of(cls, parameters: Glm, step: Step, size: int) -> Layout:
-        """By the parameters and the step alone."""
-        figures = {"information": models.upper(size), "score": [(j, size) for j in range(size)]}
-        at = size
-        for name, singles in singles_of(parameters, step).items():
-            figures[name] = [(at + i, size + 1) for i in range(len(singles))]
-            at += len(singles)
-        return cls(figures)
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """All of them."""
-        return [pair for pairs in self.figures.values() for pair in pairs]
-
-
-def singles_of(parameters: Glm, step: Step) -> dict[str, list[str]]:
-    """The single numbers of a round beside information and score, by figure."""
-    weighted = parameters.weights is not None
-    if step.round == 1:
-        names = ["weight"] if weighted else []
-        names += ["response"] if null_of(parameters) == "mean" else []
-        constant = {"gaussian": weighted, "poisson": True, "gamma": True}.get(parameters.family, False)
-        names += ["constant"] if constant else []
-        return {"start": names} if names else {}
-    estimated = {"gaussian": ["pearson"], "gamma": ["pearson", "ratio"]}
-    quasi = ["pearson"] if parameters.family.startswith("quasi") else []
-    found = {"fit": ["deviance", *estimated.get(parameters.family, quasi)]}
-    if step.values["null"] is not None:
-        found["null"] = ["deviance", "weight", "score"] if null_of(parameters) == "fit" else ["deviance"]
-    return found
-
-
-def told_after(parameters: Glm, rounds: int, size: int) -> int:
-    """How many numbers a TRE has given after so many rounds. Most models without terms are looked at once."""
-    null = 0.0 if null_of(parameters) == "fit" else None
-    steps = [Step(1, {}), Step(2, {"null": 0.0}), *(Step(number, {"null": null}) for number in range(3, rounds + 1))]
-    return sum(len(Layout.of(parameters, step, size).pairs) for step in steps[:rounds])
-
-
-def null_of(parameters: Glm) -> str:
-    """The model without terms: a mean (`mean`), a mean beside an offset (`fit`: iterated in the same rounds), or the
-    offset alone (`offset`)."""
-    formula = models.formula_of(parameters)
-    return "offset" if not formula.intercept else "fit" if formula.offsets else "mean"
-
-
-def family_of(parameters: Glm) -> tuple[Family, Link]:
-    """The family and its link."""
-    from cinque.stats.families import FAMILIES as KNOWN
-    from cinque.stats.families import LINKS
-
-    family = KNOWN[parameters.family]
-    return family, LINKS[parameters.link or family.links[0]]
-
-
 def _root(left: Array, right: Array, size: int) -> Array:
     """The rows of sqrt(W) X."""
     import numpy as np
@@ -291,223 +199,6 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
     told = told_after(parameters, max(partial.shape["round"], LIKELY_ROUNDS), terms)
     model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
     return Figures(tuple(made), (), (model,))
-
-
-# ------------------------------------------------------------------------------------------------- over all members
-@dataclass(frozen=True, slots=True)
-class Session:
-    """What the rounds so far say: `used` are the members whose first sums were released, in the order of their ids;
-    `sums`: round by round, figure by figure, added up over them; `own`: the last round's, by member; `stopped`: a
-    member's sums could not leave any more."""
-
-    terms: list[str]
-    used: list[str]
-    sums: list[dict[str, list[float]]]
-    own: dict[str, dict[str, list[float]]]
-    n: int
-    stopped: bool
-
-
-def advance(parameters: Glm, history: History) -> Step | Result:
-    """The next coefficients to look at, or the fit."""
-    if parameters.rounds == "few":
-        return estimates.advance(parameters.family, history)
-    session, scoring, null = _replay(parameters, history)
-    done = scoring is None or scoring.converged or scoring.stopped or session.stopped
-    if not done and len(history) < parameters.max_rounds:
-        assert scoring is not None  # noqa: S101 - done otherwise
-        return Step(len(history) + 1, {"beta": scoring.beta.tolist(), "null": null})
-    last = exactness(members_of(history, len(history)))
-    exact = "bounded" if last == "bounded" else exactness(members_of(history))
-    return Result(_values(parameters, history, session, scoring), exact)
-
-
-def _replay(parameters: Glm, history: History) -> tuple[Session, Scoring | None, float | None]:
-    """Every round again, each checked for the form that its step gives it."""
-    from cinque.stats.glm import scoring
-
-    terms = models.terms_of(members_of(history))
-    step, used, stopped = Step(1, {}), None, False
-    sums: list[dict[str, list[float]]] = []
-    own: dict[str, dict[str, list[float]]] = {}
-    found: Scoring | None = None
-    null: float | None = None
-    for number in range(1, len(history) + 1):
-        layout = Layout.of(parameters, step, len(terms))
-        members = members_of(history, number)
-        given = {tre: _sums(released, layout, number, terms) for tre, released in members}
-        if used is None:
-            used = [tre for tre, each in given.items() if each is not None]
-        here = {tre: each for tre in used if (each := given.get(tre)) is not None}
-        if not used or len(here) < len(used):
-            stopped = bool(used)
-            break
-        own = here
-        sums.append(
-            {name: models.add_up([each[name] for each in here.values()]) for name in layout.figures}
-        )  # fmt: skip
-        found = scoring([_sum_of(each, len(terms)) for each in sums])
-        null = _null(parameters, sums, sum(_n(history, tre) for tre in used))
-        step = Step(number + 1, {"beta": found.beta.tolist(), "null": null})
-    used = used or []
-    session = Session(terms, used, sums, own, sum(_n(history, tre) for tre in used), stopped)
-    return session, found, null
-
-
-def _n(history: History, tre: str) -> int:
-    value = count(history[0][tre], "n")
-    if not isinstance(value, int):
-        raise malformed()  # sums are released only where n is
-    return value
-
-
-def _sums(released: Released, layout: Layout, number: int, terms: list[str]) -> dict[str, list[float]] | None:
-    """The sums that a member released, None where one is suppressed or beyond a double. Raises Refused for what is no
-    such partial."""
-    exact_ids(released, [*COUNTS, *layout.figures])
-    if released.shape != {"round": number, "terms": terms}:
-        raise malformed()
-    for name in COUNTS:
-        count(released, name)
-    known = [name for name in layout.figures if not models.shut(released.figures[name])]
-    found = {name: models.numbers(released.figures[name], len(layout.figures[name])) for name in known}
-    return found if len(found) == len(layout.figures) else None
-
-
-def _sum_of(sums: Mapping[str, list[float]], size: int) -> Any:
-    import numpy as np
-
-    from cinque.stats.glm import Sums
-
-    deviance = sums["fit"][0] if "fit" in sums else float("nan")
-    return Sums(models.symmetric(sums["information"], size), np.array(sums["score"]), deviance)
-
-
-def _null(parameters: Glm, sums: Sequence[Mapping[str, list[float]]], n: int) -> float | None:
-    """The next predictor of the model without terms to look at, less the offset; None where no more is needed."""
-    import numpy as np
-
-    from cinque.stats.glm import Sums, scoring
-
-    kind = null_of(parameters)
-    if kind == "fit":
-        rounds = [Sums(np.array([[sums[0]["information"][0]]]), np.array([sums[0]["score"][0]]))]
-        rounds += [
-            Sums(np.array([[each["null"][1]]]), np.array([each["null"][2]]), each["null"][0])
-            for each in sums[1:]
-            if "null" in each
-        ]
-        found = scoring(rounds)
-        return None if found.converged or found.stopped else float(found.beta[0])
-    if len(sums) > 1:
-        return None
-    if kind == "offset":
-        return 0.0
-    start = dict(zip(singles_of(parameters, Step(1, {}))["start"], sums[0]["start"], strict=True))
-    mean = start["response"] / start.get("weight", n) if start.get("weight", n) > 0 else float("nan")
-    with np.errstate(all="ignore"):
-        eta = float(family_of(parameters)[1].eta(np.array([mean]))[0])
-    return eta if np.isfinite(eta) else 0.0
-
-
-# --------------------------------------------------------------------------------------------------------- the answer
-STOPPED: Final = {
-    "collinear": "The terms of the formula are collinear over the TREs that answered.",
-    "no-step": "No step of any length lowers the deviance.",
-    "suppressed": "In a later round a TRE's sums could not leave any more.",
-    "rounds": "The rounds were used up before the fit converged.",
-    "nobody": "No TRE's sums could leave.",
-}
-
-
-def _values(parameters: Glm, history: History, session: Session, found: Scoring | None) -> dict[str, Any]:
-    members = members_of(history)
-    everyone = [released for tre, released in members if tre in session.used] or [r for _, r in members]
-    values: dict[str, Any] = {
-        "formula": parameters.formula,
-        "family": parameters.family,
-        "link": family_of(parameters)[1].name,
-        "terms": session.terms,
-        "method": "Fisher scoring",
-        **{name: total(everyone, name) for name in COUNTS},
-        "pooled_over": session.used,
-        "per_tre": {tre: {name: count(released, name) for name in COUNTS} for tre, released in members},
-        "converged": bool(found and found.converged),
-        "separation": bool(found and found.separated),
-        "iterations": found.iterations if found else 0,
-        "rounds": len(history),
-    }
-    why = "nobody" if found is None else found.stopped or ("suppressed" if session.stopped else "rounds")
-    if not values["converged"]:
-        values["stopped"] = STOPPED[why]
-    if found is None or len(session.sums) < 2 or found.stopped == "collinear":
-        return values | dict.fromkeys(("coef", "se", "p", "confint", "deviance", "null_deviance", "aic", "loglik"))
-    return values | _fitted(parameters, session, found)
-
-
-def _fitted(parameters: Glm, session: Session, found: Scoring) -> dict[str, Any]:
-    import numpy as np
-
-    from cinque.stats.glm import loglik
-    from cinque.stats.wald import chi2_p, inverse, wald
-
-    family, size = family_of(parameters)[0], len(session.terms)
-    # The coefficients are those at which the last sums were worked out, and the errors are from these sums.
-    beta, last = _looked_at(session, found), session.sums[-1]
-    information = models.symmetric(last["information"], size)
-    df = session.n - size
-    fit = dict(zip(singles_of(parameters, Step(2, {"null": None}))["fit"], last["fit"], strict=True))
-    deviance = fit["deviance"]
-    dispersion = 1.0 if not family.estimated else fit["pearson"] / df if df > 0 else None
-    inverted = inverse(information)
-    tested: dict[str, Any] = dict.fromkeys(("coef", "se", "p", "confint"))
-    if inverted is not None and dispersion is not None:
-        tested = wald(session.terms, beta, inverted * dispersion, df if family.estimated else None)
-    start = dict(
-        zip(singles_of(parameters, Step(1, {})).get("start", ()), session.sums[0].get("start", ()), strict=True)
-    )
-    likelihood = loglik(
-        family,
-        deviance,
-        n=session.n,
-        weight=start.get("weight", float(session.n)),
-        constant=start.get("constant", 0.0),
-        ratio=fit.get("ratio", 0.0),
-    )
-    estimated = size + (family.estimated and family.likelihood)
-    nulls = [each["null"][0] for each in session.sums if "null" in each]
-    values = tested | {
-        "deviance": deviance,
-        "null_deviance": nulls[-1] if nulls else None,
-        "df_resid": df,
-        "df_null": session.n - int(models.formula_of(parameters).intercept),
-        "dispersion": dispersion,
-        "loglik": likelihood,
-        "aic": None if likelihood is None else -2 * likelihood + 2 * estimated,
-        "errors_at": "the information at the final coefficients",
-        "heterogeneity": None,
-    }
-    if len(session.used) > 1 and found.converged and dispersion:
-        # Rao's score test of one set of coefficients for all TREs against a set for each.
-        q = 0.0
-        for own in session.own.values():
-            inner = inverse(models.symmetric(own["information"], size))
-            if inner is None:
-                return values
-            score = np.array(own["score"])
-            q += float(score @ inner @ score) / dispersion
-        free = size * (len(session.used) - 1)
-        values["heterogeneity"] = {"Q": q, "df": free, "p": chi2_p(q, free)}
-    return values
-
-
-def _looked_at(session: Session, found: Scoring) -> Array:
-    """The coefficients of the last round's step."""
-    if found.at == len(session.sums) - 1:
-        return found.beta
-    from cinque.stats.glm import scoring
-
-    return scoring([_sum_of(each, len(session.terms)) for each in session.sums[:-1]]).beta
 
 
 ANALYSIS: Analysis[Glm] = Analysis(

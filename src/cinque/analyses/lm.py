@@ -101,10 +101,9 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
 
 def _split(part: models.Read, intercept: bool) -> Array:
     """The columns without the intercept's, then the response less the offset."""
-    import numpy as np
 
     x = part.x[:, 1:] if intercept else part.x
-    return np.column_stack([x, part.y - part.offset])
+    return models.beside(x, part.y - part.offset)
 
 
 def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple[dict[str, Any], Evidence]:
@@ -129,9 +128,9 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
         away = data - centre
         weights = np.ones(len(away)) if part.weights is None else part.weights
         ones = np.ones(len(away))
-        left = np.column_stack([away, ones, np.log(weights), data])
-        right = np.column_stack([away * weights[:, None], weights, ones, data * weights[:, None]])
-        return left, right, np.column_stack([away, ones]) * np.sqrt(weights)[:, None]
+        left = models.beside(away, ones, np.log(weights), data)
+        right = models.beside(away * weights[:, None], weights, ones, data * weights[:, None])
+        return left, right, models.beside(away, ones) * np.sqrt(weights)[:, None]
 
     for part in passes(True):
         if not len(part.y):
@@ -187,7 +186,7 @@ def _residuals(passes: Any, made: Any, line: Line, errors: str, *, several: bool
         scores = part.x * (root * scale)[:, None]
         if errors == "cluster":
             scores = np.add.reduceat(scores, part.begin, axis=0)
-        left = np.column_stack([residual, root, (x - line.centre[:-1]) * root[:, None]])
+        left = models.beside(residual, root, (x - line.centre[:-1]) * root[:, None])
         return left, residual[:, None], scores
 
     for part in passes(True):
