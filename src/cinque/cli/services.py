@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -76,6 +77,8 @@ def run_gate(ctx: typer.Context, home: TreHome, port: Port = None) -> None:
 @enclave.command("run")
 def run_enclave(ctx: typer.Context, home: TreHome, port: Port = None) -> None:
     """Work, and serve the TRE's own people, until told to stop."""
+    # Sums of small matrices are slower in several threads, and several tasks run at once. Set before numpy is loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from cinque.enclave.main import run
 
     with_passphrase(ctx, lambda passphrase: run(home, passphrase, port=port))

@@ -401,6 +401,9 @@ class Request:
         return (self._client.now() - datetime.fromisoformat(task.seen)).total_seconds() > SILENT
 
 
+MANY = 12  # values of a list up to which a title names them all
+
+
 def question_text(analysis: str, parameters: Mapping[str, Any], dataset: str) -> str:
     """The question in one line, for titles and lists."""
     parts = [f"{name}={_plain(value)}" for name, value in parameters.items()]
@@ -408,4 +411,8 @@ def question_text(analysis: str, parameters: Mapping[str, Any], dataset: str) ->
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not isinstance(value, list | tuple):
+        return str(value)
+    if len(value) > MANY:
+        return f"{_plain(value[0])} … {_plain(value[-1])} ({len(value)} values)"
+    return ", ".join(map(str, value))

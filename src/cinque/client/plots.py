@@ -20,14 +20,25 @@ PALETTE: Final = (BLUE, "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
 def figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches. Raises Unavailable without matplotlib."""
+    """An empty figure, in inches, which a notebook shows. Raises Unavailable without matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ModuleNotFoundError:
         raise Unavailable(
             "no-matplotlib", "Pictures need matplotlib.", remedy="Install it: `pip install 'cinque[plots]'`."
         ) from None
-    return Figure(figsize=(width, height), layout="constrained")
+
+    class Picture(Figure):
+        """Shown by a notebook as it is, without pyplot and its list of open figures."""
+
+        def _repr_png_(self) -> bytes:
+            import io
+
+            written = io.BytesIO()
+            self.savefig(written, format="png", dpi=110)
+            return written.getvalue()
+
+    return Picture(figsize=(width, height), layout="constrained")
 
 
 def forest(found: Synthesis, *, exponentiate: bool = False, reference: float | None = None) -> Figure:

@@ -180,7 +180,9 @@ def exactness(answer: Answer) -> str:
     used = answer.result.get("pooled_over", list(answer.names))
     over = ", ".join(name for name in answer.answered if any(answer.names.get(tre, tre) == name for tre in used))
     over = over or "nobody"
-    if answer.exactness == "exact" and not answer.missing and not answer.pending:
+    if answer.result.get("method") == "site estimates":
+        text = f"Approximate: each TRE's own estimates, combined; pooled over {over}."
+    elif answer.exactness == "exact" and not answer.missing and not answer.pending:
         text = f"Exact: nothing was suppressed or rounded, and every TRE that was asked answered ({over})."
     elif answer.exactness == "exact":
         text = f"Not of every TRE that was asked: pooled over {over} alone, where nothing was suppressed or rounded."
