@@ -175,6 +175,40 @@ def test_a_mask_shuts_the_tre(others: float) -> None:
         assert all(is_suppressed(figures[id]) for id in numbers)
 
 
+def shut(history: Any, tre: str) -> bool:
+    """Whether no number of this TRE left in round one."""
+    counts = ("n", "events", "censored", "missing", "outside")
+    return all(is_suppressed(value) for id, value in history[0][tre].figures.items() if id not in counts)
+
+
+def test_a_column_that_differs_for_five_people_shuts_the_tre() -> None:
+    """Rule 14: each has a number of their own, so that no level is counted."""
+    rows = [{**row, "x": float(place + 1) if place < 5 else 0.0} for place, row in enumerate(ROWS[:500])]
+    for asked in ({}, {"rounds": "few"}):
+        _, history = question(ANALYSIS, {"one": rows}, OWN, TEN, formula="Surv(t, died) ~ x", **asked)
+        assert shut(history, "one")
+
+
+def test_two_columns_that_differ_for_one_person_shut_the_tre() -> None:
+    """A mask is made of their difference: no sum is over few, and the leverage of one person is all."""
+    columns = (*OWN, Column("y", "number"))
+    rows = [{**row, "y": row["x"] if place else row["x"] + 1} for place, row in enumerate(ROWS[:700])]
+    for asked in ({}, {"rounds": "few"}):
+        _, history = question(ANALYSIS, {"one": rows}, columns, TEN, formula="Surv(t, died) ~ x + y", **asked)
+        assert shut(history, "one")
+    _, history = question(ANALYSIS, {"one": rows}, columns, TEN, formula="Surv(t, died) ~ x + arm")
+    assert not shut(history, "one")
+
+
+@pytest.mark.parametrize("rare", [0, 1])
+def test_rule_15_alone(rare: int) -> None:
+    """An outcome as 0 and 1 is no factor, whose levels would be counted."""
+    columns = (OWN[0], Column("died", "integer"), *OWN[2:])
+    rows = [{**row, "died": rare if place < 9 else 1 - rare} for place, row in enumerate(ROWS[:500])]
+    _, history = question(ANALYSIS, {"one": rows}, columns, TEN, formula="Surv(t, died) ~ x")
+    assert shut(history, "one")
+
+
 @pytest.mark.parametrize("died", [True, False])
 def test_few_events_or_few_without_shut_the_tre(died: bool) -> None:
     rows = [{**row, "died": died if place < 9 else not died} for place, row in enumerate(ROWS[:500])]
@@ -199,6 +233,13 @@ def test_a_narrow_interval_shuts_the_tre_with_a_common_baseline() -> None:
         found, history = question(ANALYSIS, tres, OWN, appetite, **asked, grid=(2.0, 2.6, 6.0, 12.0))
         assert is_suppressed(history[0]["one"].figures["risk"])
         assert "one" not in found.values["pooled_over"]
+
+
+def test_an_interval_of_nobody_shuts_it() -> None:
+    asked: dict[str, Any] = {"formula": "Surv(t, died) ~ x", "baseline": "common", "ties": "breslow"}
+    for appetite in (TEN, TEN_AND_ZEROS):
+        _, history = question(ANALYSIS, {"one": ROWS}, OWN, appetite, **asked, grid=(2.0, 2.9, 6.0, 12.0))
+        assert shut(history, "one")
 
 
 def test_no_time_of_a_person_leaves_and_no_coefficient_is_taken() -> None:
@@ -260,6 +301,20 @@ def test_bad_questions_are_refused_in_words(asked: dict[str, Any], code: str) ->
     with pytest.raises(Refused) as caught:
         question(ANALYSIS, {"one": ROWS}, OWN, **{"formula": MODEL, **asked})
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("value", [1e15, -1.0, 0.5])
+def test_events_that_no_data_have_are_refused(value: float) -> None:
+    """A count that large would keep everybody adding for years."""
+    asked: dict[str, Any] = {"formula": MODEL, "baseline": "common", "grid": 5.0, "until": 20.0}
+    _, history = question(ANALYSIS, split(ROWS, 2), OWN, OPEN, **asked)
+    risk = list(history[0]["tre0"].figures["risk"])
+    risk[2] = value
+    history[0]["tre0"] = replace(history[0]["tre0"], figures={**history[0]["tre0"].figures, "risk": risk})
+    levels = (("arm", "A", "B"), ("died", "false", "true"))
+    with pytest.raises(Refused) as caught:
+        ANALYSIS.advance(Cox(**asked, levels=levels, points=(5.0, 10.0, 15.0, 20.0)), history)
+    assert caught.value.code == "release-malformed"
 
 
 @pytest.mark.parametrize(

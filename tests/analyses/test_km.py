@@ -113,8 +113,8 @@ def test_no_merged_step_is_of_fewer_people_than_may_be_told(appetite: Any) -> No
     """Rule 8, attack 3: what lies between two numbers at risk that are told is a step, whichever they are."""
     least = 1 if appetite is TEN_AND_ZEROS else 0
     steps = 0
-    for seed in range(4):
-        rows = people(150, seed, most=14)
+    for seed in range(6):
+        rows = people(150 - 10 * seed, seed, most=14)
         _, history = question(ANALYSIS, {"one": rows}, COLUMNS, appetite, **ASKED, grid=1.0, until=10.0)
         figures = history[0]["one"].figures
         told = [figures[id] for j in range(11) if not is_suppressed(figures[id := f'at_risk:["{j}"]'])]

@@ -23,6 +23,7 @@ from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
 from cinque.sdc.figures import Figure, Figures, Model, Relation
+from cinque.sdc.interval import bounds_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -233,7 +234,11 @@ def _given(parameters: Cox, released: Released, number: int, terms: list[str]) -
         count(released, name)
     if any(models.shut(released.figures[name]) for name in sizes):
         return None
-    return {name: models.numbers(released.figures[name], size) for name, size in sizes.items()}
+    found = {name: models.numbers(released.figures[name], size) for name, size in sizes.items()}
+    most = bounds_of(count(released, "n"))[1]
+    if "risk" in found and not hazards.possible(found["risk"], len(terms), len(parameters.points), most):
+        raise malformed()
+    return found
 
 
 # --------------------------------------------------------------------------------------------------------- the answer

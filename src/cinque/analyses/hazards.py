@@ -97,6 +97,13 @@ def added(parameters: Cox, given: Sequence[Mapping[str, list[float]]], beta: Seq
     return cox.of_risk(_unpacked(total["risk"], parameters, size), np.array(beta), parameters.ties)
 
 
+def possible(risk: Sequence[float], terms: int, points: int, people: float | None) -> bool:
+    """Whether released sums over risk sets have events of so many people, and somebody at risk at each."""
+    events, at_risk = risk[terms : terms + points], risk[terms + points : terms + 2 * points]
+    counted = all(d >= 0 and d == int(d) for d in events) and people is not None and sum(events) <= people
+    return counted and all(s0 > 0 for d, s0 in zip(events, at_risk, strict=True) if d)
+
+
 def _upper(matrix: Array) -> list[float]:
     return [float(matrix[pair]) for pair in models.upper(len(matrix))]
 
