@@ -58,7 +58,6 @@ def agree(parameters: Km, dictionaries: Mapping[str, Dictionary]) -> Km:
 def check(parameters: Km, dictionary: Dictionary) -> None:
     """Raises Refused when columns, grid or filter do not fit the dictionary."""
     times.check_points(parameters)
-    steps.check_size(steps.groups_of(parameters.by, parameters.levels), len(parameters.points))
     times.check(_formula(parameters), parameters.levels, parameters.where, dictionary)
 
 

@@ -63,7 +63,6 @@ def check(parameters: Logrank, dictionary: Dictionary) -> None:
     """Raises Refused when columns, grid or filter do not fit the dictionary."""
     if not parameters.stratified:
         times.check_points(parameters)
-        steps.check_size(steps.groups_of(parameters.by, parameters.levels), len(parameters.points))
     elif parameters.grid is not None or parameters.until is not None or parameters.points:
         raise Refused(
             "grid-unused",

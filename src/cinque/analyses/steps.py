@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from cinque.analyses.analysis import Released
 from cinque.analyses.combine import count
 from cinque.analyses.factors import label, malformed
-from cinque.errors import Refused
 from cinque.sdc.figures import Figure, Relation, is_suppressed
 from cinque.sdc.interval import bounds_of
 
@@ -39,19 +39,17 @@ def groups_of(by: str | None, levels: Sequence[Sequence[str]]) -> list[Group]:
     return []
 
 
-def check_size(groups: Sequence[Group], points: int) -> None:
-    """Raises Refused for more steps than can be judged in a minute."""
-    if len(groups) * points * (points + 1) // 2 > MAX_STEPS:
-        raise Refused(
-            "grid-too-long",
-            f"A grid of {points} points for {'each group' if len(groups) > 1 else 'a curve'} is too long.",
-            remedy="Give wider steps, an earlier end, or fewer groups.",
-        )
+def merge(groups: Sequence[Group], points: int) -> bool:
+    """Whether steps are figures each, which merge. More of them cannot be judged in a minute: then a group's steps are
+    one figure, which leaves only if every step may."""
+    return len(groups) * points * (points + 1) // 2 <= MAX_STEPS
 
 
 def ids(groups: Sequence[Group], points: int) -> list[str]:
     """Of all figures of these groups."""
     found = []
+    if not merge(groups, points):
+        return [label(name, group) for group in groups for name in ("n", "at_risk", "events")]
     for group in groups:
         found += [label("n", group), *(_id("at_risk", group, j) for j in range(points + 1))]
         found += [_id("left", group, *between) for between in _pairs(points)]
@@ -59,7 +57,7 @@ def ids(groups: Sequence[Group], points: int) -> list[str]:
     return found
 
 
-def values(rows: Rows, groups: Sequence[Group], points: tuple[float, ...]) -> dict[str, int]:
+def values(rows: Rows, groups: Sequence[Group], points: tuple[float, ...]) -> dict[str, Any]:
     """The figures of one TRE: id -> count. `events` are cumulative: those before an interval."""
     import numpy as np
 
@@ -69,11 +67,14 @@ def values(rows: Rows, groups: Sequence[Group], points: tuple[float, ...]) -> di
     at = rows.group * size + times.place(rows.time, points)
     left = np.bincount(at, minlength=len(groups) * size).reshape(len(groups), size)
     died = np.bincount(at[rows.event > 0], minlength=len(groups) * size).reshape(len(groups), size)
-    found: dict[str, int] = {}
+    found: dict[str, Any] = {}
     for group, leaving, events in zip(groups, left, died, strict=True):
         at_risk = leaving[::-1].cumsum()[::-1]
         before = np.concatenate([[0], events.cumsum()])
         found[label("n", group)] = int(at_risk[0])
+        if not merge(groups, size - 1):
+            found |= {label("at_risk", group): at_risk.tolist(), label("events", group): before[:size].tolist()}
+            continue
         found |= {_id("at_risk", group, j): int(at_risk[j]) for j in range(size)}
         found |= {_id("left", group, j, k): int(at_risk[j] - at_risk[k]) for j, k in _pairs(size - 1)}
         found |= {_id("events", group, j): int(before[j]) for j in range(1, size)}
@@ -84,7 +85,10 @@ def figures(values: dict[str, Any], groups: Sequence[Group], points: int) -> tup
     """At risk = leaving + at risk after. Events before an interval are a number of the group, told only where the
     number at risk is: between two such places at least a threshold of people leave (rule 8). n stands twice, so that it
     is the last to be suppressed beside a small first step: that merges with the second."""
-    made, relations = [], []
+    made: list[Figure] = []
+    relations: list[Relation] = []
+    if not merge(groups, points):
+        return [figure for group in groups for figure in _whole(values, group)], relations
     for group in groups:
         n = label("n", group)
         made.append(Figure(n, "Frequencies", values[n]))
@@ -100,6 +104,27 @@ def figures(values: dict[str, Any], groups: Sequence[Group], points: int) -> tup
             made.append(Figure(left, "HazardSurvivalTables", values[left]))
             relations.append(Relation(_id("at_risk", group, j), (left, _id("at_risk", group, k))))
     return made, relations
+
+
+def _whole(values: dict[str, Any], group: Group) -> list[Figure]:
+    """All steps of a group as one: fewest leavers of a step, and who is left at the end, are for rule 13 to judge; the
+    fewest of a step that anybody leaves in for rule 14, as they are not hidden behind a step of nobody."""
+    n, at_risk = label("n", group), values[label("at_risk", group)]
+    left = [one - other for one, other in pairwise(at_risk)] + [at_risk[-1]]
+    fewest = min((each for each in left if each), default=0)
+    arrays = [
+        Figure(
+            label(name, group),
+            "HazardSurvivalTables",
+            values[n],
+            "other",
+            of=n,
+            differing=fewest,
+            smallest=min(left),
+        )
+        for name in ("at_risk", "events")
+    ]
+    return [Figure(n, "Frequencies", values[n]), *arrays]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +154,8 @@ class Known:
 
 def known(released: Released, group: Group, points: int) -> Known | None:
     """None where nothing bounds the group's size. Raises Refused for what no data can have."""
+    if label("at_risk", group) in released.figures:
+        return _known_whole(released, group, points)
     at_risk = _at_risk(released, group, points)
     if at_risk is None:
         return None
@@ -159,6 +186,27 @@ def known(released: Released, group: Group, points: int) -> Known | None:
     if any(low > high for low, high in uncensored):
         raise malformed()
     return Known(at_risk, events, uncensored)
+
+
+def _known_whole(released: Released, group: Group, points: int) -> Known | None:
+    """All of it, or of the group's size alone."""
+    low, high = bounds_of(count(released, label("n", group)))
+    told = [released.figures[label(name, group)] for name in ("at_risk", "events")]
+    if any(is_suppressed(each) for each in told):
+        if high is None:
+            return None
+        n = (int(low or 0), int(high))
+        inside = [(0, n[1])] * points
+        return Known([n, *inside], [(0, 0), *inside], [n, *inside])
+    for each in told:
+        if not isinstance(each, list) or len(each) != points + 1 or not all(type(x) is int and x >= 0 for x in each):
+            raise malformed()
+    at_risk, events = told
+    changes = zip(pairwise(at_risk), pairwise(events), strict=True)
+    if at_risk[0] != low or events[0] or any(not 0 <= d - c <= n - m for (n, m), (c, d) in changes):
+        raise malformed()
+    uncensored = [n + d for n, d in zip(at_risk, events, strict=True)]
+    return Known(*([(x, x) for x in each] for each in (at_risk, events, uncensored)))
 
 
 def _at_risk(released: Released, group: Group, points: int) -> list[tuple[int, int]] | None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Codes = NDArray[np.int64]
 
-MAX_POINTS: Final = 400
+MAX_POINTS: Final = 4_000
 Levels = tuple[tuple[str, ...], ...]
 Grid = float | tuple[float, ...] | None
 
