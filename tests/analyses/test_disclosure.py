@@ -21,7 +21,7 @@ from cinque.lib.canonical import strict_loads
 from cinque.sdc.figures import Bounds, Figure, Figures, Judgement
 from cinque.sdc.judge import judge
 from tests.analyses import several_rounds
-from tests.analyses.tres import TEN, TEN_AND_ZEROS, Row, a_source
+from tests.analyses.tres import TEN, TEN_AND_ZEROS, Row, a_dataset, a_source
 
 QUESTIONS: dict[str, dict[str, Any]] = {
     "count": {"where": "visits > 3"},
@@ -44,10 +44,14 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "family": "binomial",
         "levels": [["drug", "celecoxib", "diclofenac", "none"], ["smokes", "false", "true"]],
     },
+    "km": {"time": "x", "event": "smokes", "by": "sex", "grid": 25.0, "until": 100.0},
+    "logrank": {"time": "x", "event": "smokes", "by": "sex"},
+    "cox": {"formula": "Surv(x, smokes) ~ visits"},
     "median-interval": {"variable": "x", "low": 0.0, "high": 100.0},
 }
 # and refuse others
 ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova", "cov", "corr"}
+ONE_ROW_A_PERSON |= {"km", "logrank", "cox"}
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 
@@ -75,6 +79,8 @@ def some_rows(seed: int, size: int) -> list[Row]:
 def test_every_value_is_judged_and_nothing_else_leaves(name: str, seed: int, size: int, persons: bool) -> None:
     analysis = EVERY[name]
     parameters = parameters_of(analysis, QUESTIONS[name])
+    if analysis.agree is not None:
+        parameters = analysis.agree(parameters, {"here": a_dataset().dictionary()})
     with (
         a_source(some_rows(seed, size), unit="person" if persons and name not in ONE_ROW_A_PERSON else None) as source,
         a_source([]) as empty,

@@ -19,6 +19,7 @@ from cinque.analyses.analysis import Released, Result
 from cinque.analyses.design import design
 from cinque.analyses.glm import ANALYSIS, check
 from cinque.analyses.glm_model import COUNTS, Glm
+from cinque.analyses.models import add_up
 from cinque.errors import Refused
 from cinque.model.datasets import Column, Dictionary
 from cinque.stats.meta import meta
@@ -492,3 +493,9 @@ def test_covariances_that_are_none_are_refused() -> None:
     with pytest.raises(Refused) as caught:
         ANALYSIS.advance(Glm("case ~ x", rounds="few"), [{**history[0], "t1": bad}])
     assert caught.value.code == "release-malformed"
+
+
+def test_sums_beyond_a_double_are_no_partial() -> None:
+    with pytest.raises(Refused) as refused:
+        add_up([[1e308], [1e308], [1e308]])
+    assert refused.value.code == "release-malformed"

@@ -310,10 +310,14 @@ def numbers(value: Any, size: int) -> list[float]:
 
 
 def add_up(rows: Sequence[Sequence[float]]) -> list[float]:
-    """Place by place, with one rounding: the same whatever the order."""
+    """Place by place, with one rounding: the same whatever the order. Raises Refused where a sum is beyond a double: a
+    released partial is another's bytes."""
     import math
 
-    return [math.fsum(column) for column in zip(*rows, strict=True)]
+    try:
+        return [math.fsum(column) for column in zip(*rows, strict=True)]
+    except OverflowError:
+        raise malformed() from None
 
 
 def terms_of(members: Members) -> list[str]:
