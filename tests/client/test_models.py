@@ -27,7 +27,7 @@ def test_a_logistic_regression(federation: cinque.Federation) -> None:
     assert (answer.n, answer.df_resid, answer.iterations, answer.missing) == (189, 185, 4, ())
     assert set(answer.per_tre) == {"dover", "hastings", "romney"}
     assert answer.exactness == "exact"
-    printed = answer.summary()
+    printed = str(answer)
     for text in ("(Intercept)", "-0.0389946", "residual deviance", "222.879", "97.5 %", "between TREs"):
         assert text in printed
     assert "<th" in answer._repr_html_()
@@ -49,7 +49,7 @@ def test_a_linear_regression_with_robust_errors(federation: cinque.Federation) -
     answer = federation.lm("bwt ~ age + lwt + smoke", errors="hc3")
     assert answer.coef["smoke"] == pytest.approx(-269.257, abs=1e-3)
     assert answer.t["lwt"] == pytest.approx(2.48279, abs=1e-5)
-    assert "R squared" in answer.summary()
+    assert "R squared" in str(answer)
 
 
 def test_site_estimates_say_that_they_are(federation: cinque.Federation) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cinque.analyses import registry
 from cinque.analyses.analysis import Released, Result
@@ -20,6 +20,11 @@ from cinque.errors import Refused
 from cinque.lib.ids import Random
 from cinque.lib.parse import parse
 from cinque.sdc.figures import is_suppressed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cinque.client.methods import Methods
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,56 @@ class Answer:
             "records": {name: str(path) for name, path in self.records.items()},
             "answer_crate": str(self.crate),
         }
+
+    @property
+    def parts(self) -> list[str]:
+        """The tables that the answer has, by the names that `to_arrow` and `to_pandas` take."""
+        from cinque.client.tidy import names
+
+        return names(self)
+
+    def to_arrow(self, part: str | None = None) -> Any:
+        """A pyarrow.Table (client/tidy.py): a row for each figure of each record and TRE, or the table of one of
+        `parts`. Raises Unavailable without pyarrow, NotFound for a part that there is not.
+        """
+        from cinque.client.tidy import arrow
+
+        return arrow(self, part)
+
+    def to_pandas(self, part: str | None = None) -> Any:
+        """A pandas.DataFrame of the same form. Raises as `to_arrow`."""
+        from cinque.client.tidy import pandas
+
+        return pandas(self, part)
+
+    def summary(self) -> str:
+        """Text in the layout that statisticians know (client/summary.py)."""
+        from cinque.client.summary import summary
+
+        return summary(self)
+
+    def plot(self, term: str = "", **how: Any) -> Figure:
+        """A picture as a matplotlib figure, of no global state: `.savefig("file.svg")`. `term`: of a model whose TREs
+        released their own estimates, a forest plot of this one; `by_tre`, `exponentiate`, `intercept` as in
+        client/plots/choose.py. Raises Unavailable without matplotlib, Refused where there is no picture.
+        """
+        from cinque.client.plots.choose import plot
+
+        return plot(self, term, **how)
+
+    def chart(self, **how: Any) -> Any:
+        """The picture as an Altair chart, which a notebook draws; `.to_dict()` is its Vega-Lite specification. Options
+        as those of `plot`. Raises Unavailable without altair, Refused where there is no such picture.
+        """
+        from cinque.client.plots.chart import chart
+
+        return chart(self, **how)
+
+    def methods(self) -> Methods:
+        """A paragraph for the methods section of a paper, with its references (client/methods.py)."""
+        from cinque.client.methods import methods
+
+        return methods(self)
 
     def sheets(self) -> Sequence[Any]:
         """The tables in which the figures are printed (client/view.py)."""

@@ -58,10 +58,6 @@ class ModelAnswer(Answer):
         estimated = two.family not in ("binomial", "poisson")
         return nested((one.deviance, one.df_resid), (two.deviance, two.df_resid), two.dispersion if estimated else None)
 
-    def summary(self) -> str:
-        """The answer as text."""
-        return str(self)
-
     def __rich__(self) -> Any:
         from rich.console import Group
         from rich.text import Text

@@ -17,6 +17,8 @@ from cinque.stats import two_by_two
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cinque.client.methods import Methods
+
 _METHODS = {
     "fixed": "fixed effect",
     "dl": "random effects (DerSimonian-Laird)",
@@ -72,9 +74,15 @@ class Synthesis:
         """A forest plot. `exponentiate`: the effects are logarithms (of odds, hazards): show ratios. `reference`: where
         no effect is (0, or 1 for ratios). Raises Unavailable without matplotlib.
         """
-        from cinque.client.plots import forest
+        from cinque.client.plots.forest import forest
 
         return forest(self, exponentiate=exponentiate, reference=reference)
+
+    def methods(self) -> Methods:
+        """A paragraph for the methods section of a paper, with its references."""
+        from cinque.client.methods import methods_of_synthesis
+
+        return methods_of_synthesis(self)
 
     def _lines(self) -> list[tuple[str, str]]:
         found = self.result

@@ -1,0 +1,233 @@
+"""Which picture an answer has, by the shape of its values, and what stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from cinque.client.records import Entry, groups_of, number, parts
+from cinque.client.view import figure as printed
+from cinque.errors import Refused
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from cinque.client.answer import Answer
+
+INTERCEPT: Final = "(Intercept)"
+_RATIOS: Final = {"logit": "odds ratio", "log": "rate ratio", "cloglog": "hazard ratio"}
+
+
+def kind(values: Mapping[str, Any], term: str = "") -> str:
+    """curve, forest, coefficients, histogram, quantiles, bars, means, observed, missing, matrix or people. Raises
+    Refused where the values have no picture.
+    """
+    per_tre = [own for own in values.get("per_tre", {}).values() if isinstance(own, Mapping)]
+    if isinstance(values.get("times"), list) and isinstance(values.get("survival"), list | Mapping):
+        return "curve"
+    if term:
+        return "forest"
+    if isinstance(values.get("coef"), Mapping):
+        return "coefficients"
+    if isinstance(values.get("bins"), list) and isinstance(values.get("edges"), list):
+        return "histogram"
+    for key, found in (("quantiles", "quantiles"), ("cells", "bars")):
+        if isinstance(values.get(key), list) and values[key]:
+            return found
+    if any("mean" in group for group in values.get("groups") or () if isinstance(group, Mapping)):
+        return "means"
+    if isinstance(values.get("observed"), Mapping) and isinstance(values.get("expected"), Mapping):
+        return "observed"
+    if any("percent_missing" in one for one in values.get("variables") or () if isinstance(one, Mapping)):
+        return "missing"
+    if _matrix(values):
+        return "matrix"
+    if any(isinstance(own.get("coef"), Mapping) for own in per_tre):
+        return "forest"
+    if any(_people(own) is not None for own in per_tre):
+        return "people"
+    raise Refused("no-picture", "There is no picture of this answer.", remedy="Use `.summary()` or `.to_pandas()`.")
+
+
+def plot(
+    answer: Answer, term: str = "", *, by_tre: bool = False, exponentiate: bool | None = None, intercept: bool = False
+) -> Figure:
+    """The picture. `term`: of a model whose TREs released their own estimates, a forest plot of this one; `by_tre`:
+    counts, histograms and curves of each TRE beside those of all; `exponentiate`: coefficients as ratios (without:
+    where the model is of logarithms); `intercept`: whether it is drawn. Raises Refused without figures or a picture.
+    """
+    from cinque.client.plots import bars, curves, forest, intervals
+
+    values = shown(answer)
+    match kind(values, term):
+        case "curve":
+            return curves.survival(
+                survival_curves(answer, by_tre),
+                across=values.get("time") or "time",
+                legend="TRE" if by_tre else str(values.get("by") or ""),
+            )
+        case "forest":
+            from cinque.client.synthesis import synthesise
+
+            term = term or next(iter(next(o["coef"] for o in values["per_tre"].values() if o.get("coef"))))
+            logarithm = "log" in term or ratio(values) is not None
+            return synthesise(answer, term=term).plot(exponentiate=logarithm if exponentiate is None else exponentiate)
+        case "coefficients":
+            named = ratio(values)
+            ratios = named is not None if exponentiate is None else exponentiate
+            words = (named or "ratio") if ratios else "coefficient"
+            return forest.coefficients(estimates(values, intercept), words, exponentiate=ratios)
+        case "histogram":
+            return bars.histogram(histogram_panels(answer, by_tre), values["edges"], values["variable"])
+        case "quantiles":
+            return intervals.quantiles(values["quantiles"], values["variable"])
+        case "bars":
+            across, legend, panels = cells(answer, by_tre)
+            return bars.bars(panels, across, "people", legend=legend)
+        case "means":
+            return intervals.means(means(answer), values["variable"])
+        case "observed":
+            series = {name: values[name] for name in ("observed", "expected")}
+            return bars.bars({"": series}, str(values.get("by") or "group"), "people with the event", legend="")
+        case "missing":
+            return bars.bars(_missing(answer, by_tre), "", "missing, % of people", most=None)
+        case "matrix":
+            name, rows = next(iter(_matrix(values).items()))
+            return bars.matrix(values["variables"], rows, name)
+        case _:
+            people = {tre: _people(own) for tre, own in answer.per_tre.items()}
+            return bars.bars({"": {"people": people}}, "", f"people (all TREs: {printed(_people(values))})")
+
+
+def shown(answer: Answer) -> dict[str, Any]:
+    """The values. Raises Refused when nobody released a figure."""
+    if answer.result is None:
+        raise Refused("no-figures", "Nobody released a figure: there is nothing to draw.", remedy="See `.missing`.")
+    return answer.result
+
+
+def estimates(values: Mapping[str, Any], intercept: bool = True) -> dict[str, tuple[float, float, float]]:
+    """Term -> coefficient and the ends of its interval, of the terms that have all three."""
+    found = {}
+    for term, value in values["coef"].items():
+        low, high = (values.get("confint") or {}).get(term) or (None, None)
+        if None not in (known := tuple(map(number, (value, low, high)))) and (intercept or term != INTERCEPT):
+            found[term] = known
+    if not found:
+        raise Refused("no-figures", "No coefficient of this model is known: there is nothing to draw.")
+    return found  # type: ignore[return-value]  # no None among them
+
+
+def ratio(values: Mapping[str, Any]) -> str | None:
+    """What exp of a coefficient is; None where it is nothing that is used."""
+    if isinstance(values.get("hazard_ratio"), Mapping) or "ties" in values:
+        return "hazard ratio"
+    return _RATIOS.get(values.get("link") or "") or ("odds ratio" if values.get("family") == "binomial" else None)
+
+
+def survival_curves(answer: Answer, by_tre: bool = False) -> dict[str, list[Entry]]:
+    """Curve -> its points: of each group over all TREs, or (of the first group) of each TRE and all."""
+    values = shown(answer)
+
+    def of(found: Mapping[str, Any], group: str | None) -> list[Entry]:
+        points = parts(found).get("curve", [])
+        return [point for point in points if group is None or group in point.labels.values()]
+
+    groups = groups_of(values)
+    if by_tre:
+        group = groups[0] if groups else None
+        shared = {key: values[key] for key in ("times", "by") if key in values}
+        each = {tre: of(shared | own, group) for tre, own in answer.per_tre.items()} | {"all": of(values, group)}
+    else:
+        each = {group: of(values, group) for group in groups} if groups else {"": of(values, None)}
+    known = {name: points for name, points in each.items() if points and points[0].figures.get("survival") is not None}
+    if not known:
+        raise Refused("no-figures", "No curve is known: there is nothing to draw.")
+    return known
+
+
+def cells(answer: Answer, by_tre: bool = False) -> tuple[str, str, dict[str, dict[str, dict[str, Any]]]]:
+    """(factor along the axis, factor in colours, panel -> level in colour -> level along the axis -> people)."""
+    values = shown(answer)
+    *front, last = values["factors"]
+
+    def of(found: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        made: dict[str, dict[str, Any]] = {}
+        for cell in found["cells"]:
+            *before, level = cell["levels"]
+            made.setdefault(", ".join(before), {})[level] = cell["people"]
+        return made
+
+    whole = of(values)
+    panels = {tre: of(own) for tre, own in answer.per_tre.items()} if by_tre else {}
+    every = panels | {"all": whole}
+    complete = {p: {s: {c: f.get(s, {}).get(c) for c in by} for s, by in whole.items()} for p, f in every.items()}
+    return last, ", ".join(front), complete
+
+
+def means(answer: Answer) -> dict[str, dict[str, dict[str, Any]]]:
+    """Group -> TRE or "all" -> n, mean and sd."""
+    values = shown(answer)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for tre, own in (*answer.per_tre.items(), ("all", values)):
+        for group in own.get("groups") or ():
+            found.setdefault(", ".join(group["levels"]), {})[tre] = group
+    return found
+
+
+def histogram_panels(answer: Answer, by_tre: bool = False) -> dict[str, tuple[list[Any], str]]:
+    """Panel -> people in each bin, and what is said of those outside."""
+    values = shown(answer)
+
+    def of(found: Mapping[str, Any], name: str) -> dict[str, tuple[list[Any], str]]:
+        groups = found.get("groups") or [found]
+        return {
+            " · ".join(filter(None, [", ".join(group.get("levels") or ()), name])): (group["counts"], outside(group))
+            for group in groups
+        }
+
+    made: dict[str, tuple[list[Any], str]] = {}
+    if by_tre:
+        for tre, own in answer.per_tre.items():
+            made |= of(own, tre)
+    return made | of(values, "all" if by_tre else "")
+
+
+def outside(found: Mapping[str, Any]) -> str:
+    """What is said of the people in no bin."""
+    known = [
+        f"{words} {printed(found[key])}" for key, words in (("under", "below"), ("over", "above")) if found.get(key)
+    ]
+    return ", ".join(known)
+
+
+def _missing(answer: Answer, by_tre: bool) -> dict[str, dict[str, dict[str, Any]]]:
+    every = (*answer.per_tre.items(), ("all", shown(answer))) if by_tre else (("all", shown(answer)),)
+    return {
+        name: {"missing": {one["variable"]: _rounded(one["percent_missing"]) for one in found["variables"]}}
+        for name, found in every
+    }
+
+
+def _rounded(percent: Any) -> Any:
+    return round(percent, 1) if isinstance(percent, float) else percent
+
+
+def _matrix(values: Mapping[str, Any]) -> dict[str, list[list[float | None]]]:
+    """Square matrices over the variables that are correlations."""
+    names = values.get("variables")
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        return {}
+    found = {}
+    for key, value in values.items():
+        if key == "variables" or not (isinstance(value, list) and all(isinstance(row, list) for row in value)):
+            continue
+        rows = [[number(item) for item in row] for row in value]
+        diagonal = [row[place] for place, row in enumerate(rows) if place < len(row)]
+        if len(diagonal) == len(names) and all(one is None or abs(one - 1) < 1e-9 for one in diagonal):
+            found[key] = rows
+    return found
+
+
+def _people(values: Mapping[str, Any]) -> Any:
+    return values.get("people", values.get("n"))
