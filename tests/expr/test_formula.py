@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import patsy
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cinque.errors import Refused
-from cinque.expr.formula import Formula, Number, parse_formula, term_text
+from cinque.expr.formula import MAX_LENGTH, Formula, Number, parse_formula, term_text
 
 
 @pytest.mark.parametrize(
@@ -25,19 +27,29 @@ from cinque.expr.formula import Formula, Number, parse_formula, term_text
         ("y ~ a*b - b:a", ["a", "b"]),
         ("y ~ (a + b):(c + d)", ["a:c", "a:d", "b:c", "b:d"]),
         ("y ~ a:a", ["a"]),
+        ("y ~ (a*b + c)^2 - a:b:c", ["a", "b", "c", "a:b", "a:c", "b:c"]),
+        ("y ~ (a + b + c)^3 - a - 1", ["b", "c", "a:b", "a:c", "b:c", "a:b:c"]),
+        ("y ~ a:(b + c)^2", ["a:b", "a:c", "a:b:c"]),
+        ("y ~ a + b - (a + c):d + c:d", ["a", "b", "c:d"]),
+        ("y ~ a*(b+c:d)", ["a", "b", "c:d", "a:b", "a:c:d"]),
+        ("y ~ (a + b)^2:c", ["a:c", "b:c", "a:b:c"]),
+        ("y ~ a:b + b:c + a*c", ["a", "c", "a:b", "b:c", "a:c"]),
         ("y ~ `odd name` + log(x)", ["`odd name`", "log(x)"]),
     ],
 )
 def test_expansion(text: str, terms: list[str]) -> None:
+    """As `attr(terms(…), "term.labels")` of R 4.2.2 prints them."""
     assert list(map(term_text, parse_formula(text).terms)) == terms
 
 
 @pytest.mark.parametrize(
     ("text", "intercept"),
     [("y ~ x", True), ("y ~ 0 + x", False), ("y ~ x - 1", False), ("y ~ -1 + x", False), ("y ~ x - 1 + 1", True),
-     ("y ~ x + 0", False), ("y ~ x - 0", True)],
+     ("y ~ x + 0", False), ("y ~ x - 0", True), ("y ~ -1 + 1 + x", True), ("y ~ 1 - 1 + x", False),
+     ("y ~ 0 + (a + 1)", True)],
 )  # fmt: skip
 def test_the_intercept(text: str, intercept: bool) -> None:
+    """As `attr(terms(…), "intercept")` of R 4.2.2."""
     assert parse_formula(text).intercept is intercept
 
 
@@ -97,6 +109,13 @@ def test_the_columns_that_are_read() -> None:
         ("y ~ a^0", "a whole number from 1 to 10", "      ^"),
         ("y ~ 2", "expected a column, `1`, `0`", "    ^"),
         ("factor(y) ~ x", "the left side is", "^^^^^^"),
+        ("y ~ (a - 1) + b", "outside parentheses", "         ^"),
+        ("y ~ (0 + a):b", "outside parentheses", "     ^"),
+        ("y ~ a:offset(t)", "an offset stands alone", "      ^^^^^^"),
+        ("y ~ offset(t)*a", "an offset stands alone", "    ^^^^^^"),
+        ("y ~ a - offset(t)", "an offset stands alone", "        ^^^^^^"),
+        ("y ~ `a", "The backquote is not closed", "    ^"),
+        ("y ~ factor(a, ref='')", "expected the reference level", "                  ^^"),
         ("y ~ x; drop", "cannot stand in a formula", "     ^"),
     ],
 )
@@ -109,16 +128,31 @@ def test_a_mistake_is_shown(text: str, said: str, marked: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["y ~ " + "(" * 500 + "a" + ")" * 500, "y ~ " + "+".join(f"x{i}" for i in range(300)), "y ~ " + "x" * 3_000,
+    "text", ["y ~ I(x" + "^5" * 300 + ")", "y ~ (a+b+c+d+e+f+g)" + "^10" * 300, "y ~ I(" + "+".join("x" * 900) + ")",
+             "y ~ " + "*".join(["(a+b+c+d+e+f+g)^3"] * 100), "y ~ " + ":".join(["(a+b+c+d+e+f+g)^3"] * 100),
+             "y ~ " + "(" * 500 + "a" + ")" * 500, "y ~ " + "+".join(f"x{i}" for i in range(300)), "y ~ " + "x" * 3_000,
              "y ~ (a+b+c+d+e+f+g+h+i+j)^10", "y ~ I(" + "(" * 200 + "a" + ")" * 200 + ")"]
 )  # fmt: skip
 def test_limits(text: str) -> None:
+    """What would take for ever, or more depth than there is, is refused in the first fraction of a second."""
+    start = time.process_time()
     with pytest.raises(Refused) as refused:
         parse_formula(text)
     assert refused.value.code == "formula-too-large"
+    assert time.process_time() - start < 1
 
 
-@given(st.text(alphabet="yxab ~+-*:^()01.,='`|/IlogSurvnsfactoroffset", max_size=60) | st.text(max_size=40))
+PIECES = st.sampled_from(
+    ["y ~ ", "x", "a", "b", " + ", " - ", ":", "*", "^3", "**5", "(", ")", "0", "1", "-1", "log(x)", "I(", "x^4",
+     " / 2.5", "offset(a)", "factor(b, ref='u')", "C(b)", "ns(x, knots=(1,2), boundary=(0, 3))", "Surv(a, b) ~ ", "`odd ``name`"]
+)  # fmt: skip
+
+
+@given(
+    st.text(alphabet="yxab ~+-*:^()01.,='`|/IlogSurvnsfactoroffset", max_size=60)
+    | st.text(max_size=40)
+    | st.lists(PIECES, max_size=25).map("".join)
+)
 @example("y ~ I(x")
 @example("~" * 50)
 def test_any_text_is_read_or_refused(text: str) -> None:
@@ -127,7 +161,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     except Refused:
         return
     assert isinstance(found, Formula)
-    assert parse_formula(str(found)) == found
+    assert len(str(found)) > MAX_LENGTH or parse_formula(str(found)) == found
 
 
 def test_a_number_may_be_a_factor_only_for_who_knows_the_dictionary() -> None:

@@ -1,127 +1,54 @@
 """Wilkinson formulas: `y ~ age + sex * arm + ns(bmi, knots=(22, 27), boundary=(16, 40))`.
 
-Terms are expanded as R's `terms()` does: `a * b` is `a + b + a:b`, terms stand in the order of their degree. What a
+Terms are expanded as R's `terms()` does: `a * b` is `a + b + a:b`, and terms stand in the order of their degree. A term
+keeps the order in which its variables were first written together, where R sorts them by the whole formula. What a
 formula may hold is small and closed, and nothing of it is taken from data: knots and reference levels are written out.
+Reading takes a fraction of a second whatever is written: the text, the terms, the products on the way to them and the
+arithmetic in `I(…)` are all bounded.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import product
-from typing import Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 from cinque.errors import Refused
-from cinque.expr.text import name_to_text, point, to_text
-from cinque.expr.tree import Arithmetic, Column, Expr, Negate, columns_of, unwritable
-from cinque.expr.tree import Literal as Constant
+from cinque.expr.formula_tokens import Token, refused, tokens
+from cinque.expr.terms import (
+    Computed,
+    Factor,
+    Formula,
+    Number,
+    Spline,
+    Survival,
+    Term,
+    Variable,
+    columns_read,
+    term_text,
+)
+from cinque.expr.tree import Arithmetic, Column, Expr, Literal, Negate, columns_of, unwritable, walk
+
+__all__ = [
+    "Computed",
+    "Factor",
+    "Formula",
+    "Number",
+    "Spline",
+    "Survival",
+    "Term",
+    "Variable",
+    "columns_read",
+    "parse_formula",
+    "term_text",
+]
 
 MAX_LENGTH: Final = 2_000
 MAX_TERMS: Final = 200
+MAX_PRODUCTS: Final = 20_000
+"""Pairs of terms multiplied while a formula is expanded: `^` can ask for far more work than it leaves terms."""
 MAX_DEPTH: Final = 30
-
-Function = Literal["", "log", "sqrt", "exp"]
-FUNCTIONS: Final[tuple[Function, ...]] = ("log", "sqrt", "exp")
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A column, or a function of one, as it is: `x`, `log(x)`. Whether it is a factor is for the dictionary to say."""
-
-    column: str
-    function: Function = ""
-
-    def __str__(self) -> str:
-        name = name_to_text(self.column)
-        return f"{self.function}({name})" if self.function else name
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """Arithmetic over columns: `I(weight / height^2)`."""
-
-    expr: Expr
-
-    def __str__(self) -> str:
-        return f"I({to_text(self.expr)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Factor:
-    """A column as a factor, with the level that the others are compared with ("" for the first)."""
-
-    column: str
-    reference: str = ""
-
-    def __str__(self) -> str:
-        reference = f", ref={_text(self.reference)}" if self.reference else ""
-        return f"factor({name_to_text(self.column)}{reference})"
-
-
-@dataclass(frozen=True, slots=True)
-class Spline:
-    """A natural cubic spline with knots inside its boundary."""
-
-    column: str
-    knots: tuple[float, ...]
-    boundary: tuple[float, float]
-
-    def __str__(self) -> str:
-        knots = ", ".join(map(repr, self.knots)) + ("," if len(self.knots) == 1 else "")
-        low, high = self.boundary
-        return f"ns({name_to_text(self.column)}, knots=({knots}), boundary=({low!r}, {high!r}))"
-
-
-Variable = Number | Computed | Factor | Spline
-Term = tuple[Variable, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Survival:
-    """The left side of a model of time to an event."""
-
-    time: str
-    event: str
-
-    def __str__(self) -> str:
-        return f"Surv({name_to_text(self.time)}, {name_to_text(self.event)})"
-
-
-@dataclass(frozen=True, slots=True)
-class Formula:
-    """What was written, expanded. `terms` without the intercept, each a product of variables."""
-
-    response: Number | Computed | Survival
-    terms: tuple[Term, ...]
-    intercept: bool = True
-    offsets: tuple[Variable, ...] = ()
-
-    def __str__(self) -> str:
-        parts = ["1" if self.intercept else "0", *map(term_text, self.terms)]
-        parts += [f"offset({variable})" for variable in self.offsets]
-        if self.intercept and len(parts) > 1:
-            parts = parts[1:]
-        return f"{self.response} ~ {' + '.join(parts)}"
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """Every column that it reads."""
-        read = [variable for term in self.terms for variable in term] + list(self.offsets)
-        found = {name for variable in read for name in columns_read(variable)}
-        if isinstance(self.response, Survival):
-            return frozenset(found | {self.response.time, self.response.event})
-        return frozenset(found | columns_read(self.response))
-
-
-def term_text(term: Term) -> str:
-    """`a:b`."""
-    return ":".join(map(str, term))
-
-
-def columns_read(variable: Variable) -> frozenset[str]:
-    """The columns of one variable."""
-    return columns_of(variable.expr) if isinstance(variable, Computed) else frozenset({variable.column})
+MAX_NODES: Final = 100
+"""Columns, values and operations in one `I(…)`; a power counts as the product that it is."""
 
 
 def parse_formula(text: str) -> Formula:
@@ -139,60 +66,24 @@ def parse_formula(text: str) -> Formula:
     return _Parser(text).formula()
 
 
-# A sum of terms, each once whatever its order, before the intercept is split off: () is the intercept.
-_Terms = dict[frozenset[Variable], Term]
+# A sum of terms, each once whatever its order: () is the intercept. A variable is its place among those read so far.
+_Terms = dict[frozenset[int], tuple[int, ...]]
 _INTERCEPT: Final[_Terms] = {frozenset(): ()}
-_TOKEN = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
-      | (?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
-      | (?P<text>'(?:[^']|'')*+'|"(?:[^"]|"")*+")
-      | (?P<quoted>`(?:[^`]|``)++`)
-      | (?P<word>[^\W\d][\w]*)
-      | (?P<sign>\*\*|[-+*/:^~(),=.|])""",
-    re.VERBOSE,
-)
-_HINTS: Final[Mapping[str, str]] = {
-    ".": "`.` for every other column is not understood: name the columns.",
-    "|": "Groups with effects of their own are not fitted.",
-    "/": "Write `a + a:b` for `a / b`, or a quotient as `I(a / b)`.",
-    "strata": "A model is stratified by TRE with the parameter `baseline`, not in its formula.",
-    "poly": "Write the powers: `x + I(x^2)`; orthogonal polynomials would come from the data.",
-    "bs": "Write `ns(x, knots=(…), boundary=(low, high))`.",
-    "scale": "Centring and scaling would come from the data: subtract a constant, `I(x - 50)`.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = list(self._read())
+        self.tokens = list(tokens(text))
         self.at = 0
         self.depth = 0
+        self.products = 0
+        self.variables: dict[Variable, int] = {}
         self.offsets: dict[Variable, None] = {}
 
     # ---------------------------------------------------------------------------------------------- what is next
-    def _read(self) -> Iterator[_Token]:
-        at = 0
-        while at < len(self.text):
-            found = _TOKEN.match(self.text, at)
-            if found is None:
-                self._refuse(at, at + 1, "this cannot stand in a formula", _HINTS.get(self.text[at], ""))
-            kind = found.lastgroup or ""
-            if kind != "space":
-                yield _Token(kind, found.group(), at, found.end())
-            at = found.end()
-        yield _Token("end", "", len(self.text), len(self.text) + 1)
-
     @property
-    def token(self) -> _Token:
+    def token(self) -> Token:
         return self.tokens[self.at]
 
     def sign(self, *wanted: str) -> bool:
@@ -202,6 +93,11 @@ class _Parser:
             return True
         return False
 
+    def called(self, name: str = "") -> bool:
+        """Whether a function stands here, of this name where one is given."""
+        token = self.token
+        return token.kind == "word" and name in ("", token.text) and self.tokens[self.at + 1].text == "("
+
     def need(self, sign: str) -> None:
         if not self.sign(sign):
             self.unexpected(f"`{sign}`")
@@ -209,12 +105,10 @@ class _Parser:
     def unexpected(self, wanted: str) -> NoReturn:
         token = self.token
         found = "the end" if token.kind == "end" else f"`{token.text}`"
-        self._refuse(token.start, token.end, f"expected {wanted}, found {found}", _HINTS.get(token.text, ""))
+        raise self.refused(token, f"expected {wanted}, found {found}")
 
-    def _refuse(self, start: int, end: int, said: str, remedy: str = "") -> NoReturn:
-        raise Refused(
-            "formula-syntax", f"The formula cannot be read: {said}.{point(self.text, start, end)}", remedy=remedy
-        )
+    def refused(self, token: Token, said: str, hint: str = "") -> Refused:
+        return refused(self.text, token, said, hint)
 
     def deeper(self) -> None:
         self.depth += 1
@@ -230,11 +124,13 @@ class _Parser:
             self.unexpected("`+`, `:`, `*` or the end")
         # R's order: by degree, and as written within one.
         ordered = sorted((term for term in terms.values() if term), key=len)
-        return Formula(response, tuple(ordered), frozenset() in terms, tuple(self.offsets))
+        known = list(self.variables)
+        named = tuple(tuple(known[place] for place in term) for term in ordered)
+        return Formula(response, named, frozenset() in terms, tuple(self.offsets))
 
     def response(self) -> Number | Computed | Survival:
         token = self.token
-        if token.kind == "word" and token.text == "Surv" and self.tokens[self.at + 1].text == "(":
+        if self.called("Surv"):
             self.at += 1
             self.need("(")
             time = self.column()
@@ -244,7 +140,7 @@ class _Parser:
             return Survival(time, event)
         variable = self.variable()
         if isinstance(variable, Factor | Spline):
-            self._refuse(token.start, token.end, "the left side is a column, a function of one, `I(…)` or `Surv(…)`")
+            raise self.refused(token, "the left side is a column, a function of one, `I(…)` or `Surv(…)`")
         return variable
 
     def sum(self) -> _Terms:
@@ -257,19 +153,23 @@ class _Parser:
         if not minus:
             self.sign("+")
         while True:
-            zero = self.token.kind == "number" and float(self.token.text) == 0
+            token = self.token
+            zero = token.kind == "number" and token.text == "0"
             found: _Terms = {}
             if zero:
                 self.at += 1
+            elif outermost and not minus and self.called("offset"):
+                self.offset()
             else:
                 found = self.interaction()
             for key, term in (_INTERCEPT if zero else found).items():
                 if minus is not zero:
+                    if not key and not outermost:
+                        raise self.refused(token, "the intercept is taken out outside parentheses")
                     terms.pop(key, None)
                 else:
                     terms.setdefault(key, term)
-            if len(terms) > MAX_TERMS:
-                raise Refused("formula-too-large", f"The formula has more than {MAX_TERMS} terms.")
+            _check_terms(terms)
             minus = self.sign("-")
             if not minus and not self.sign("+"):
                 self.depth -= 1
@@ -303,14 +203,14 @@ class _Parser:
         return terms
 
     def _times(self, one: _Terms, other: _Terms) -> _Terms:
-        if len(one) * len(other) > MAX_TERMS**2:
-            raise Refused("formula-too-large", f"The formula has more than {MAX_TERMS} terms.")
+        self.products += len(one) * len(other)
+        if self.products > MAX_PRODUCTS:
+            raise Refused("formula-too-large", "The formula multiplies too many terms.", remedy="Write the terms out.")
         found: _Terms = {}
         for left, right in product(one.values(), other.values()):
             term = tuple(dict.fromkeys((*left, *right)))
             found.setdefault(frozenset(term), term)
-        if len(found) > MAX_TERMS:
-            raise Refused("formula-too-large", f"The formula has more than {MAX_TERMS} terms.")
+        _check_terms(found)
         return found
 
     def primary(self) -> _Terms:
@@ -320,25 +220,31 @@ class _Parser:
             self.need(")")
             return terms
         if token.kind == "number":
-            if float(token.text) != 1:
+            if token.text != "1":
                 self.unexpected("a column, `1`, `0` or `(`")
             self.at += 1
             return dict(_INTERCEPT)
-        if token.kind == "word" and token.text == "offset" and self.tokens[self.at + 1].text == "(":
-            self.at += 1
-            self.need("(")
-            self.offsets[self.variable()] = None
-            self.need(")")
-            return {}
-        variable = self.variable()
-        return {frozenset({variable}): (variable,)}
+        if self.called("offset"):
+            self._not_alone(token)
+        place = self.variables.setdefault(self.variable(), len(self.variables))
+        return {frozenset({place}): (place,)}
+
+    def offset(self) -> None:
+        """A summand of known coefficient, which cannot be multiplied or taken out like a term."""
+        token = self.token
+        self.at += 1
+        self.need("(")
+        self.offsets[self.variable()] = None
+        self.need(")")
+        if self.token.text in (":", "*", "^", "**"):
+            self._not_alone(token)
+
+    def _not_alone(self, token: Token) -> NoReturn:
+        raise self.refused(token, "an offset stands alone after `+`, outside parentheses")
 
     # -------------------------------------------------------------------------------------------------- variables
     def variable(self) -> Variable:
-        token = self.token
-        if token.kind == "word" and self.tokens[self.at + 1].text == "(":
-            return self.call()
-        return Number(self.column())
+        return self.call() if self.called() else Number(self.column())
 
     def column(self) -> str:
         token = self.token
@@ -357,16 +263,16 @@ class _Parser:
                 found = Number(self.column(), name.text)
             case "I":
                 found = Computed(self.arithmetic(0))
+                _check_size(found.expr)
                 if not columns_of(found.expr):
-                    self._refuse(name.start, name.end, "`I(…)` computes with at least one column")
+                    raise self.refused(name, "`I(…)` computes with at least one column")
             case "factor" | "C":
                 found = self.factor()
             case "ns":
                 found = self.spline(name)
             case _:
                 known = "`log`, `sqrt`, `exp`, `I`, `factor`, `C`, `ns` and `offset`"
-                hint = _HINTS.get(name.text, "")
-                self._refuse(name.start, name.end, f"`{name.text}` is no function of formulas; there are {known}", hint)
+                raise self.refused(name, f"`{name.text}` is no function of formulas; there are {known}")
         self.need(")")
         return found
 
@@ -377,13 +283,13 @@ class _Parser:
         if self.token.text in ("ref", "reference"):
             self.at += 1
             self.need("=")
-        if self.token.kind not in ("text", "number", "word"):
+        if self.token.kind not in ("text", "number", "word") or self.token.text in ("''", '""'):
             self.unexpected("the reference level, as text between quotation marks")
         token = self.token
         self.at += 1
         return Factor(column, _unquoted(token.text) if token.kind == "text" else token.text)
 
-    def spline(self, name: _Token) -> Spline:
+    def spline(self, name: Token) -> Spline:
         column = self.column()
         given: dict[str, tuple[float, ...]] = {}
         while self.sign(","):
@@ -396,10 +302,10 @@ class _Parser:
         knots, boundary = given.get("knots", ()), given.get("boundary", ())
         if not knots or len(boundary) != 2:
             hint = "A number of degrees of freedom alone would take the knots from the data."
-            self._refuse(name.start, name.end, "`ns` needs `knots=(…)` and `boundary=(low, high)`", hint)
+            raise self.refused(name, "`ns` needs `knots=(…)` and `boundary=(low, high)`", hint)
         low, high = boundary
         if list(knots) != sorted(set(knots)) or not low < knots[0] or not knots[-1] < high:
-            self._refuse(name.start, name.end, "knots rise, and lie inside the boundary")
+            raise self.refused(name, "knots rise, and lie inside the boundary")
         return Spline(column, knots, (low, high))
 
     def numbers(self) -> tuple[float, ...]:
@@ -434,7 +340,7 @@ class _Parser:
             left = self.arithmetic(0)
             self.need(")")
         elif self.token.kind == "number":
-            left = Constant(self.number())
+            left = Literal(self.number())
         else:
             left = Column(self.column())
         while self.token.kind == "sign":
@@ -457,10 +363,27 @@ class _Parser:
         if token.kind != "number" or not token.text.isdecimal() or not 2 <= int(token.text) <= 5:
             self.unexpected("a whole power from 2 to 5")
         self.at += 1
+        _check_size(of, int(token.text))
         found = of
         for _ in range(int(token.text) - 1):
             found = Arithmetic("*", found, of)
         return found
+
+
+def _check_terms(terms: _Terms) -> None:
+    if len(terms) > MAX_TERMS:
+        raise Refused("formula-too-large", f"The formula has more than {MAX_TERMS} terms.")
+
+
+def _check_size(expr: Expr, times: int = 1) -> None:
+    """Whether so many of it are within MAX_NODES, which bounds the depth of the tree too."""
+    for count, _ in enumerate(walk(expr), start=1):
+        if count * times > MAX_NODES:
+            raise Refused(
+                "formula-too-large",
+                f"`I(…)` computes with more than {MAX_NODES} columns, values and operations.",
+                remedy="Ask for a derived column from the TRE.",
+            )
 
 
 def _joined(*sums: _Terms) -> _Terms:
@@ -474,7 +397,3 @@ def _joined(*sums: _Terms) -> _Terms:
 
 def _unquoted(text: str) -> str:
     return text[1:-1].replace(text[0] * 2, text[0])
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
