@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import cinque
 from cinque.analyses import package, registry
 from cinque.analyses import work as analyses_work
 from cinque.crate.verify import AUTHENTIC, RECORDS_NO, verify
@@ -427,3 +428,12 @@ def test_nobody_waits_long_for_a_tre_that_is_offline(world: World) -> None:
     assert status is not None
     assert {task.state for task in status.tasks} == {"released", "offered"}
     assert [(m.tre, m.code) for m in world.answer(asked).missing] == [("south", "offline")]
+
+
+def test_an_appetite_of_ones_own_arrives_whole() -> None:
+    wanted = {"threshold": 4, "zeros": "release", "dof": 2, "dominance": 0.2, "ratio": 0.5, "source": "our board"}
+    with cinque.Federation.local({"rye": {"x": [1, 2, 3]}}, appetite=wanted) as federation:
+        federation.client.wait_described("data")
+        (known,) = federation.client.tres().values()
+    assert known.description is not None
+    assert known.description.appetite == {"name": "custom", **wanted}

@@ -70,8 +70,9 @@ def _rule(say: Say) -> str:
     appetite = say.appetite
     zeros = "zero included" if appetite.zeros == "suppress" else "zero excepted"
     return (
-        f"{say.tre.title} (`{say.tre.name}`) suppresses counts of fewer than {appetite.threshold} people, {zeros} "
-        f"(appetite `{appetite.name}`)."
+        f"{say.tre.title} (`{say.tre.name}`) suppresses counts of fewer than {appetite.threshold} people, {zeros}, and "
+        f"other numbers by the p% rule at {appetite.dominance:g}, with under {appetite.dof} degrees of freedom, or "
+        f"of more than {appetite.ratio:g} for each person (appetite `{appetite.name}`)."
     )
 
 

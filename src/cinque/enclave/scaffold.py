@@ -29,6 +29,9 @@ preset = "acro-default"
 # Or this TRE's own numbers, instead of a preset:
 # threshold = 10        # a count of fewer people is suppressed
 # zeros = "suppress"    # or "release": whether a count of nobody is suppressed as well
+# dof = 10              # fewest residual degrees of freedom of a model
+# dominance = 0.1       # p of the p% rule: what is left beside the two largest parts, as a share of the largest
+# ratio = 0.33          # most parameters, and most numbers of a session, for each person behind them
 # source = "Where the numbers come from."
 """
 _PEOPLE = """\

@@ -15,6 +15,7 @@ from typing import Any
 from cinque.crate.cards import Members, PersonCard, TreCard
 from cinque.crate.keys import write_file
 from cinque.federation import homes
+from cinque.lib.parse import dump
 from cinque.sdc.appetite import Appetite
 
 PROJECT = "first-project"
@@ -162,8 +163,9 @@ def _write_say(
     put("agreements.toml", tables("agreement", tre.agreements))
     for dataset in tre.datasets:
         put(f"datasets/{dataset['id']}.toml", toml(dataset))
-    own = {"threshold": tre.appetite.threshold, "zeros": tre.appetite.zeros, "source": tre.appetite.source}
-    put("appetite.toml", toml(own if tre.appetite.name == "custom" else {"preset": tre.appetite.name}))
+    own = dump(tre.appetite)
+    preset = {"preset": own.pop("name")}
+    put("appetite.toml", toml(own if preset["preset"] == "custom" else preset))
     for card in cards.values():
         put(f"members/{card.name}.card.json", card.envelope.decode())
     for name, source in tre.files.items():
