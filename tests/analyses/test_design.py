@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import pandas as pd
 import patsy
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cinque.analyses.design import Design, Rows, agreed_levels, design
 from cinque.analyses.groups import Groups
 from cinque.errors import Refused
-from cinque.expr.formula import parse_formula
+from cinque.expr import evaluate
+from cinque.expr.formula import Computed, parse_formula
 from cinque.model.datasets import Column, Dictionary
 
 COLUMNS = (
@@ -109,6 +111,66 @@ def test_names(formula: str, names: tuple[str, ...]) -> None:
     assert a_design(formula).names == names
 
 
+R_NAMES = {
+    "y ~ x:g": "(Intercept) x:ga x:gb x:gc",
+    "y ~ x:g + x:h": "(Intercept) x:ga x:gb x:gc x:hyes",
+    "y ~ h + h:x + x:g": "(Intercept) hyes hno:x hyes:x x:gb x:gc",
+    "y ~ 0 + g:b + g:h": "ga:bfalse gb:bfalse gc:bfalse ga:btrue gb:btrue gc:btrue ga:hyes gb:hyes gc:hyes",
+    "y ~ g + g:h": "(Intercept) gb gc ga:hyes gb:hyes gc:hyes",
+    "y ~ g*h*x": "(Intercept) gb gc hyes x gb:hyes gc:hyes gb:x gc:x hyes:x gb:hyes:x gc:hyes:x",
+    "y ~ (x+z+g)^2": "(Intercept) x z gb gc x:z x:gb x:gc z:gb z:gc",
+    "y ~ 0 + h + g": "hno hyes gb gc",
+    "y ~ g:x + g:z + z": "(Intercept) z ga:x gb:x gc:x gb:z gc:z",
+    "y ~ g + h + b + g:h:b + g:h + g:b": "(Intercept) gb gc hyes btrue gb:hyes gc:hyes gb:btrue gc:btrue "
+    "ga:hyes:btrue gb:hyes:btrue gc:hyes:btrue",
+    "y ~ x*z*g - x:z": "(Intercept) x z gb gc x:gb x:gc z:gb z:gc x:z:ga x:z:gb x:z:gc",
+    "y ~ 0 + x:h + g": "ga gb gc x:hno x:hyes",
+    "y ~ log(z):g + log(z)": "(Intercept) log(z) log(z):gb log(z):gc",
+    "y ~ factor(arm)*h - h": "(Intercept) factor(arm)2 factor(arm)3 factor(arm)1:hyes factor(arm)2:hyes "
+    "factor(arm)3:hyes",
+    "y ~ g:h:x": "(Intercept) ga:hno:x gb:hno:x gc:hno:x ga:hyes:x gb:hyes:x gc:hyes:x",
+}
+
+
+@pytest.mark.parametrize(("formula", "theirs"), R_NAMES.items())
+def test_which_levels_have_a_column_is_as_in_r(formula: str, theirs: str) -> None:
+    """colnames(model.matrix(…)) of R 4.2.2, with the level in brackets."""
+    bracketed = re.sub(r"(?:factor\((arm)\)|(?<![\w(])([ghb]))(\w+)", r"\1\2[\3]", theirs)
+    assert " ".join(a_design(formula).names) == bracketed
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["g", "h", "b", "x", "z"]), min_size=1, max_size=3, unique=True), min_size=1,
+             max_size=4),
+    st.booleans(),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None)
+def test_columns_are_independent_and_span_what_was_asked_for(terms: list[list[str]], intercept: bool) -> None:
+    text = f"{int(intercept)} + " + " + ".join(map(":".join, terms))
+    rows = frame(400)
+    try:
+        found = a_design(f"y ~ {text}").build(batch(rows)).x
+    except Refused as refused:
+        assert refused.code == "formula-dependent"  # noqa: PT017
+        return
+    theirs = np.asarray(patsy.dmatrix(text, rows))
+    assert np.linalg.matrix_rank(found) == found.shape[1] == np.linalg.matrix_rank(theirs)
+    assert np.abs(found - theirs @ np.linalg.lstsq(theirs, found, rcond=None)[0]).max() < 1e-8
+
+
+@given(st.sampled_from(["1 / (1 / x)", "x / z - 1 / x^2", "(x + z) * x", "-x^3 + 2 / (z - x)", "x * x * x"]))
+def test_arithmetic_is_that_of_filters(text: str) -> None:
+    rows = frame(8).assign(x=[0.0, 1.0, 2.0, 1e-320, 1e200, -1e200, 3.0, 5.0], z=[0, 1, 2, 3, 4, 5, 3, 6])
+    found = a_design(f"I({text}) ~ 1").build(batch(rows))
+    (computed,) = [parse_formula(f"I({text}) ~ 1").response]
+    assert isinstance(computed, Computed)
+    expected = [
+        evaluate(computed.expr, {"x": float(x), "z": int(z)}) for x, z in zip(rows["x"], rows["z"], strict=True)
+    ]
+    assert found.keep.tolist() == [value is not None for value in expected]
+    assert found.y.tolist() == [value for value in expected if value is not None]
+
+
 def test_rows_with_a_hole_are_left_out_and_their_people_counted() -> None:
     rows = frame(6).astype({"b": object})
     rows.loc[0, "x"] = np.nan
@@ -158,12 +220,45 @@ def test_levels_are_those_of_all_dictionaries_and_one_beside_them_is_refused() -
 
 
 @pytest.mark.parametrize(
+    ("formula", "levels"),
+    [
+        ("y ~ g", ((),)),
+        ("y ~ g", (("g",),)),
+        ("y ~ g", ()),
+        ("y ~ g", (("g", "a", "b"),)),
+        ("y ~ g", (("g", "a", "b", "c", "a"),)),
+        ("y ~ g", (("g", "a", "b", "c"), ("g", "c", "b", "a"))),
+        ("arm ~ x", (("arm", "3", "1", "2"),)),  # a number read by the asker's order would be another column
+        ("Surv(x, arm) ~ z", (("arm", "0", "3", "2", "1"),)),
+        ("y ~ x", (("note", "Smith"),)),
+    ],
+)
+def test_levels_that_were_not_agreed_are_refused(formula: str, levels: Any) -> None:
+    with pytest.raises(Refused) as refused:
+        design(parse_formula(formula), DICTIONARY, levels)
+    assert refused.value.code == "formula-levels"
+
+
+def test_a_model_of_a_thousand_million_columns_is_refused_before_they_are_named() -> None:
+    more = [str(i) for i in range(1_000)]
+    levels = [("arm", "1", "2", "3", *more[4:]), ("g", "a", "b", "c", *more), ("h", "no", "yes", *more)]
+    with pytest.raises(Refused) as refused:
+        design(parse_formula("y ~ 0 + g:h:factor(arm)"), DICTIONARY, tuple(levels))
+    assert refused.value.code == "formula-too-large"
+
+
+@pytest.mark.parametrize(
     ("formula", "code"),
     [
         ("y ~ agee", "unknown-column"),
         ("note ~ x", "factor-needs-levels"),
         ("y ~ g:h", "formula-dependent"),
         ("y ~ x + x:g:h", "formula-dependent"),
+        ("y ~ 0 + b + g:h", "formula-dependent"),
+        ("y ~ x:g + g:h", "formula-dependent"),
+        ("y ~ g:factor(g, ref='b')", "formula-twice"),
+        ("arm ~ factor(arm)", "formula-type"),
+        ("Surv(x, arm) ~ factor(arm)", "formula-type"),
         ("g ~ x", "formula-type"),
         ("y ~ note", "factor-needs-levels"),
         ("y ~ factor(x)", "factor-needs-levels"),
@@ -221,6 +316,50 @@ def test_a_mask_in_a_number_is_a_group_of_one() -> None:
     rows = frame().assign(x=0.0)
     rows.loc[17, "x"] = 1.0
     assert smallest("y ~ x", rows) == 1
+
+
+def few(values: dict[float, int]) -> pd.DataFrame:
+    """So many people with each value of x, by turns in two levels of h."""
+    x = np.repeat(list(values), list(values.values()))
+    return frame(len(x)).assign(x=x, h=np.where(np.arange(len(x)) % 2, "no", "yes"), z=np.arange(len(x)) + 1)
+
+
+@pytest.mark.parametrize(
+    ("formula", "values"),
+    [
+        ("y ~ h + x:h", {1: 40, 2: 40, 3: 1}),  # n, sum and sum of squares within each level
+        ("y ~ x:h", {0: 40, 1: 40, 2: 1}),
+        ("y ~ x + I(x^2)", {0: 40, 1: 40, 2: 40, 3: 40, 5: 1}),  # n and four moments
+        ("y ~ h * (x + I(x^2))", {0: 40, 1: 40, 2: 40, 3: 40, 5: 1}),
+        ("y ~ log(x) + sqrt(x)", {1: 40, 2: 40, 3: 40, 4: 40, 5: 1}),
+        ("y ~ ns(x, knots=(2, 3), boundary=(1, 5))", {1: 40, 1.5: 40, 2: 40, 3: 40, 4: 40, 4.5: 40, 5: 1}),
+        ("y ~ I(x * z / z) + z:x", {0: 40, 1: 40, 2: 1}),  # few values beside many computed from the same columns
+    ],
+)
+def test_attack_6_numbers_of_few_values_are_told_by_their_powers(formula: str, values: dict[float, int]) -> None:
+    rows = few(values)
+    assert smallest(formula, rows) in (0, 1)
+    made = a_design(formula)
+    found = Groups(made)
+    found.add(made.build(batch(rows)))
+    assert found.fewest() == 1
+
+
+def test_more_values_than_moments_are_no_table() -> None:
+    values = dict.fromkeys(map(float, range(30)), 1)
+    assert smallest("y ~ x", few(values)) is None
+    assert smallest("y ~ x + I(x^2) + log(z)", few(values)) is None
+
+
+def test_a_number_and_its_square_have_no_pairs_that_nobody_could_be_in() -> None:
+    assert smallest("y ~ x + I(x^2)", few({0: 40, 1: 30, 2: 20})) == 20
+    assert smallest("y ~ x * h", few({0: 40, 1: 30, 2: 20})) == 10
+
+
+def test_an_event_given_as_a_number_is_a_group_as_one_given_in_words() -> None:
+    rows = frame().assign(arm=frame()["b"].astype(int))
+    assert smallest("Surv(x, arm) ~ g", rows) == smallest("Surv(x, b) ~ g", rows)
+    assert smallest("Surv(x, arm) ~ g", rows) == pd.crosstab(rows["g"], rows["arm"]).to_numpy().min()
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("abc"), st.sampled_from(["no", "yes"])), min_size=1))

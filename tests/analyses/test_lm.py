@@ -247,6 +247,20 @@ def test_attack_6_a_saturated_model_and_few_people_in_a_pair() -> None:
     assert out(rows, formula="y ~ z + g")
 
 
+@pytest.mark.parametrize(
+    ("formula", "values"),
+    [
+        ("y ~ g + x:g", (1, 2, 3)),  # a number that does not stand alone in the model
+        ("y ~ z + x + I(x^2)", (0, 1, 2, 3, 5)),  # four moments and n: the counts of five values
+        ("y ~ z + ns(x, knots=(2, 3), boundary=(0, 5))", (0, 1, 2, 3, 4, 5)),
+    ],
+)
+def test_attack_12_powers_of_a_number_of_few_values(formula: str, values: tuple[int, ...]) -> None:
+    x = np.resize(values[:-1], len(ROWS)).astype(float)
+    assert out(ROWS.assign(x=np.where(np.arange(len(ROWS)) < 9, values[-1], x)), formula=formula)
+    assert not out(ROWS.assign(x=np.where(np.arange(len(ROWS)) < 60, values[-1], x)), formula=formula)
+
+
 def test_attack_13_many_rows_of_one_person() -> None:
     rows = pd.concat([ROWS[:100], *[ROWS[:1]] * 500], ignore_index=True)
     rows["y"] = rows.y + np.random.default_rng(0).normal(size=len(rows))

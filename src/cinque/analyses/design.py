@@ -9,28 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import product
-from typing import TYPE_CHECKING, Final, TypeGuard
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cinque.analyses import frame
-from cinque.analyses.factors import not_answerable
-from cinque.errors import Refused
-from cinque.expr import Arithmetic, Column, Expr, Literal, Negate
-from cinque.expr.formula import (
-    Computed,
-    Factor,
-    Formula,
-    Number,
-    Spline,
-    Survival,
-    Term,
-    Variable,
-    columns_read,
-    term_text,
+from cinque.analyses.coding import (
+    Agreed,
+    Coded,
+    CodedTerm,
+    Levels,
+    agreed,
+    check_numeric,
+    coded_terms,
+    factors_of,
+    mistyped,
+    names_of,
+    own_levels,
 )
+from cinque.analyses.factors import not_answerable
+from cinque.expr import Arithmetic, Column, Expr, Literal, Negate
+from cinque.expr.formula import Computed, Factor, Formula, Number, Spline, Survival, Variable, columns_read
 from cinque.model.datasets import Dictionary
 from cinque.query.source import PERSON
 from cinque.stats.splines import natural
@@ -40,10 +40,16 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
-Agreed = tuple[tuple[str, ...], ...]
 
-MAX_COLUMNS: Final = 100
 _FUNCTIONS: Final[Mapping[str, Callable[[Array], Array]]] = {"log": np.log, "sqrt": np.sqrt, "exp": np.exp}
+
+
+_OPERATIONS: Final[Mapping[str, Callable[..., Array]]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +81,6 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
-class _Coded:
-    """One variable within one term: the names of its columns; of a factor the levels that have one, and whether that is
-    every level."""
-
-    variable: Variable
-    names: tuple[str, ...]
-    levels: tuple[int, ...] = ()
-    whole: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Design:
     """The columns of a model at one TRE, fixed by formula, dictionary and agreed levels alone.
 
@@ -95,9 +90,9 @@ class Design:
 
     formula: Formula
     names: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
+    levels: Levels
     binary: bool
-    terms: tuple[tuple[_Coded, ...], ...]
+    terms: tuple[CodedTerm, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -115,7 +110,8 @@ class Design:
             event = values.binary(formula.response.event)
             keep = np.isfinite(y) & np.isfinite(event)
         else:
-            y = values.response(formula.response)
+            one = formula.response
+            y = values.binary(one.column) if self.binary and isinstance(one, Number) else values.one(one)
             keep = np.isfinite(y)
         offset = np.zeros(len(y))
         for variable in formula.offsets:
@@ -149,170 +145,59 @@ def agreed_levels(formula: Formula, dictionaries: Mapping[str, Dictionary]) -> A
     """
     found: dict[str, dict[str, None]] = {}
     for dictionary in dictionaries.values():
-        for name in sorted(formula.columns):
-            column = dictionary.column(name)
-            if column.type == "boolean":
-                found.setdefault(name, {}).update({"false": None, "true": None})
-            elif column.levels is not None and (column.type == "text" or _is_factor(formula, name)):
-                found.setdefault(name, {}).update(dict.fromkeys(column.levels))
+        for name in factors_of(formula, dictionary):
+            own = own_levels(name, dictionary)
+            if own is not None:
+                found.setdefault(name, {}).update(dict.fromkeys(own))
     return tuple((name, *levels) for name, levels in sorted(found.items()))
 
 
 def design(formula: Formula, dictionary: Dictionary, levels: Agreed) -> Design:
     """Raises Refused, without looking at data: for an unknown column ("unknown-column", naming the nearest), one of a
     type that cannot stand there ("formula-type"), levels that were not agreed or do not exist ("formula-levels"), no
-    column at all ("formula-empty"), more than MAX_COLUMNS ("formula-too-large").
+    column at all ("formula-empty"), columns that depend on each other by what they are ("formula-dependent"), more than
+    MAX_COLUMNS ("formula-too-large").
     """
-    agreed = {name: tuple(each) for name, *each in levels}
-    _check_agreed(formula, dictionary, agreed)
-    binary = _check_response(formula, dictionary, agreed)
+    known = agreed(formula, dictionary, levels)
+    binary = _check_response(formula, dictionary, known)
     for variable in formula.offsets:
-        if _is_coded(variable, dictionary):
-            raise _mistyped(f"`{variable}` is a factor, and an offset is a number")
-        _check_numeric(variable, dictionary)
-    known: set[frozenset[Variable]] = {frozenset(), *(frozenset(term) for term in formula.terms)}
-    # Without an intercept the first factor of all has every level, as in R, and stands for it.
-    first = next((v for term in formula.terms for v in term if _is_coded(v, dictionary)), None)
-    whole = None if formula.intercept else first
-    terms = tuple(_term(term, known, whole, dictionary, agreed) for term in formula.terms)
-    names = ["(Intercept)"] if formula.intercept else []
-    for term in terms:
-        # R's order: the first variable's columns vary fastest.
-        parts = [coded.names for coded in reversed(term)]
-        names += [":".join(reversed(each)) for each in product(*parts)]
-    if not names:
-        raise Refused("formula-empty", "The formula has neither an intercept nor a term.", remedy="Write `y ~ 1`.")
-    if len(names) > MAX_COLUMNS:
-        raise Refused(
-            "formula-too-large", f"The formula has {len(names)} coefficients; at most {MAX_COLUMNS} can be fitted."
-        )
-    if len(set(names)) != len(names):
-        raise Refused("formula-twice", "Two coefficients of the formula would have one name.")
-    return Design(formula, tuple(names), agreed, binary, terms)
+        check_numeric(variable, dictionary)
+    terms = coded_terms(formula, dictionary, known)
+    return Design(formula, names_of(terms, intercept=formula.intercept), known, binary, terms)
 
 
-# ------------------------------------------------------------------------------------------------------------- coding
-def _term(
-    term: Term,
-    known: set[frozenset[Variable]],
-    whole: Variable | None,
-    dictionary: Dictionary,
-    agreed: Mapping[str, tuple[str, ...]],
-) -> tuple[_Coded, ...]:
-    found = []
-    for variable in term:
-        rest = frozenset(term) - {variable}
-        if _is_coded(variable, dictionary):
-            levels = agreed[variable.column]
-            reference = _reference(variable, levels)
-            every = rest not in known or (variable == whole and not rest)
-            kept = tuple(i for i in range(len(levels)) if i != reference or every)
-            if not kept:
-                raise Refused("formula-levels", f"Factor `{variable.column}` has one level, so it has no effect.")
-            found.append(_Coded(variable, tuple(f"{variable.column}[{levels[i]}]" for i in kept), kept, every))
-        elif isinstance(variable, Spline):
-            _check_numeric(variable, dictionary)
-            names = tuple(f"ns({variable.column})[{i + 1}]" for i in range(len(variable.knots) + 1))
-            found.append(_Coded(variable, names))
-        else:
-            _check_numeric(variable, dictionary)
-            found.append(_Coded(variable, (str(variable),)))
-    factors = [coded for coded in found if coded.levels]
-    numbers = frozenset(coded.variable for coded in found if not coded.levels)
-    every_cell = all(coded.whole for coded in factors)
-    if len(factors) > 1 and every_cell and numbers in known and (whole is None or numbers):
-        raise Refused(
-            "formula-dependent",
-            f"The columns of `{term_text(term)}` add up to one that the model has already.",
-            remedy=f"Write `{' * '.join(map(str, term))}`, or take that one out.",
-        )
-    return tuple(found)
-
-
-def _reference(variable: Number | Factor, levels: tuple[str, ...]) -> int:
-    if not isinstance(variable, Factor) or not variable.reference:
-        return 0
-    if variable.reference not in levels:
-        raise Refused(
-            "formula-levels",
-            f"`{variable.reference}` is no level of `{variable.column}`.",
-            remedy=f"Choose one of: {', '.join(levels)}.",
-        )
-    return levels.index(variable.reference)
-
-
-def _is_factor(formula: Formula, name: str) -> bool:
-    """Whether the formula says of this column that it is a factor."""
-    return any(isinstance(v, Factor) and v.column == name for term in formula.terms for v in term)
-
-
-def _is_coded(variable: Variable, dictionary: Dictionary) -> TypeGuard[Number | Factor]:
-    """Whether the variable is a factor: by the formula's word, or by its declared type."""
-    if isinstance(variable, Factor):
-        return True
-    if not isinstance(variable, Number) or variable.function:
-        return False
-    return dictionary.column(variable.column).type in ("text", "boolean")
-
-
-def _check_numeric(variable: Variable, dictionary: Dictionary) -> None:
-    for name in columns_read(variable):
-        if dictionary.column(name).type not in ("integer", "number"):
-            raise _mistyped(f"`{variable}` needs a number, and column `{name}` is {dictionary.column(name).type}")
-
-
-def _check_agreed(formula: Formula, dictionary: Dictionary, agreed: Mapping[str, tuple[str, ...]]) -> None:
-    for name in sorted(formula.columns):
-        column = dictionary.column(name)
-        own = ("false", "true") if column.type == "boolean" else column.levels
-        wanted = column.type in ("text", "boolean") or _is_factor(formula, name)
-        if wanted and (own is None or column.type == "number"):
-            raise Refused(
-                "factor-needs-levels",
-                f"Column `{name}` of dataset `{dictionary.dataset}` has no declared levels, so it cannot be a factor.",
-                remedy="Use a column for which the dictionary lists levels, or a true/false column.",
-            )
-        if wanted and not set(own or ()) <= set(agreed.get(name, ())):
-            raise Refused(
-                "formula-levels",
-                f"Dataset `{dictionary.dataset}` declares levels of `{name}` that the question does not name.",
-                remedy="Ask again: the levels are agreed from the dictionaries of the TREs asked.",
-            )
-
-
-def _check_response(formula: Formula, dictionary: Dictionary, agreed: Mapping[str, tuple[str, ...]]) -> bool:
+def _check_response(formula: Formula, dictionary: Dictionary, agreed: Levels) -> bool:
     """Whether the response is declared to have two values."""
     response = formula.response
+    for name in {response.time, response.event} if isinstance(response, Survival) else columns_read(response):
+        if name in agreed and dictionary.column(name).type in ("integer", "number"):
+            raise mistyped(f"`{name}` stands on the left as a number and on the right as a factor")
     if isinstance(response, Survival):
         if dictionary.column(response.time).type not in ("integer", "number"):
-            raise _mistyped(f"the time `{response.time}` is not a number")
+            raise mistyped(f"the time `{response.time}` is not a number")
         _check_binary(response.event, dictionary, agreed, numbers=True)
         return True
     plain = response.column if isinstance(response, Number) and not response.function else None
     if plain is not None and dictionary.column(plain).type in ("text", "boolean", "date"):
         _check_binary(plain, dictionary, agreed, numbers=False)
         return True
-    _check_numeric(response, dictionary)
+    check_numeric(response, dictionary)
     return False
 
 
-def _check_binary(name: str, dictionary: Dictionary, agreed: Mapping[str, tuple[str, ...]], *, numbers: bool) -> None:
+def _check_binary(name: str, dictionary: Dictionary, agreed: Levels, *, numbers: bool) -> None:
     kind = dictionary.column(name).type
     if kind == "boolean" or (numbers and kind in ("integer", "number")):
         return
     if kind != "text" or len(agreed.get(name, ())) != 2:
-        raise _mistyped(f"`{name}` must be true/false or have two levels, the second of which is the event")
-
-
-def _mistyped(said: str) -> Refused:
-    return Refused("formula-type", f"The formula does not fit the dataset: {said}.")
+        raise mistyped(f"`{name}` must be true/false or have two levels, the second of which is the event")
 
 
 # ------------------------------------------------------------------------------------------------------------- values
 class _Values:
     """The variables of one batch, each column read once."""
 
-    def __init__(self, batch: pa.RecordBatch, levels: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, batch: pa.RecordBatch, levels: Levels) -> None:
         self.batch = batch
         self.levels = levels
         self.codes: dict[str, Codes] = {}
@@ -331,19 +216,16 @@ class _Values:
         return self.codes[name]
 
     def binary(self, name: str) -> Array:
-        """0 and 1 of a declared two-valued column, or of a number that is nothing else; NaN where missing."""
+        """0 and 1 of a declared two-valued column, or of a number that is nothing else; NaN where missing. Among the
+        codes it has two levels."""
         if name in self.levels:
             codes = self.factor(name)
             return np.where(codes < 0, np.nan, codes.astype(np.float64))
         values = self.numbers(name)
         if not np.isin(values[np.isfinite(values)], (0.0, 1.0)).all():
             raise not_answerable()
+        self.codes[name] = (values == 1).astype(np.int64)
         return values
-
-    def response(self, response: Number | Computed) -> Array:
-        if isinstance(response, Number) and not response.function and response.column in self.levels:
-            return self.binary(response.column)
-        return self.one(response)
 
     def one(self, variable: Variable) -> Array:
         """A variable of one column."""
@@ -355,14 +237,14 @@ class _Values:
             function = variable.function if isinstance(variable, Number) else ""
             return np.asarray(_FUNCTIONS[function](values), dtype=np.float64) if function else values
 
-    def term(self, term: tuple[_Coded, ...]) -> Array:
+    def term(self, term: CodedTerm) -> Array:
         """The products of the variables' columns, the first variable's varying fastest."""
         found = self.coded(term[0])
         for coded in term[1:]:
             found = np.einsum("ij,ik->ijk", self.coded(coded), found).reshape(len(found), -1)
         return found
 
-    def coded(self, coded: _Coded) -> Array:
+    def coded(self, coded: Coded) -> Array:
         """One variable's columns."""
         variable = coded.variable
         if isinstance(variable, Factor) or (isinstance(variable, Number) and coded.levels):
@@ -381,10 +263,9 @@ class _Values:
             case Negate(operand):
                 return -self._computed(operand)
             case Arithmetic(op, left, right):
-                one, other = self._computed(left), self._computed(right)
-                if op == "/":
-                    return np.divide(one, other)
-                return one + other if op == "+" else one - other if op == "-" else one * other
+                found = _OPERATIONS[op](self._computed(left), self._computed(right))
+                # As everywhere in the house what is not finite is missing, also on the way to 1 / (1 / 0).
+                return np.where(np.isfinite(found), found, np.nan)
             case _:
                 raise TypeError("a formula computes with numbers alone")
 
