@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 import cinque
 from cinque.analyses import registry
-from cinque.analyses.analysis import Released
+from cinque.analyses.analysis import Released, Result
+from cinque.analyses.work import parameters_of
+from cinque.client.answer import SummaryAnswer
 from cinque.errors import Refused
 from cinque.sdc.figures import is_suppressed
 from tests.analyses.tres import OPEN, TEN, a_source, ask, released, sources
@@ -35,6 +37,13 @@ def hidden(rows: list[dict[str, Any]], unit: str | None = None, **asked: Any) ->
     return {
         id for id, value in found.items() if is_suppressed(value) and id.partition(":")[0] in {"mean", "m2", "m3", "m4"}
     }
+
+
+def advanced(members: dict[str, Released]) -> Any:
+    """The groups over these members."""
+    found = SUMMARY.advance(parameters_of(SUMMARY, {"variable": "x"}), [members])
+    assert isinstance(found, Result)
+    return found.values["groups"]
 
 
 # ------------------------------------------------------------------------------------------------------ pooled figures
@@ -69,18 +78,13 @@ def test_the_order_of_tres_changes_no_bit() -> None:
     generator = np.random.default_rng(3)
     split = {f"tre{k}": people(generator.gamma(2, 3, 30 + k)) for k in range(5)}
     with sources(split) as tres:
-        _, ((*history,),) = SUMMARY, [ask(SUMMARY, tres, {"variable": "x"})[1]]
-    from cinque.analyses.work import parameters_of
-
-    asked = parameters_of(SUMMARY, {"variable": "x"})
-    first = SUMMARY.advance(asked, history).values["groups"]  # type: ignore[union-attr]
-    names = list(history[0])
+        result, (members,) = ask(SUMMARY, tres, {"variable": "x"})
+    first, names = result.values["groups"], list(members)
     for seed in range(5):
         random.Random(seed).shuffle(names)
         # Which TRE has which data, and the order they come in.
-        moved = dict(zip(sorted(names), [history[0][name] for name in names], strict=True))
-        again = SUMMARY.advance(asked, [moved]).values["groups"]  # type: ignore[union-attr]
-        assert again == first
+        moved = dict(zip(sorted(names), [members[name] for name in names], strict=True))
+        assert advanced(moved) == first
 
 
 def test_somebody_with_several_rows_has_each_of_them_in_the_moments() -> None:
@@ -88,7 +92,7 @@ def test_somebody_with_several_rows_has_each_of_them_in_the_moments() -> None:
     rows = [{"person": f"p{i % 40}", "x": float(generator.gamma(2, 3))} for i in range(200)]
     with sources({"a": rows[:20] * 3, "b": rows}, "person") as tres:
         (group,) = ask(SUMMARY, tres, {"variable": "x"})[0].values["groups"]
-    values = [row["x"] for row in rows[:20] * 3 + rows]
+    values = np.array([row["x"] for row in rows[:20] * 3 + rows], dtype=float)
     assert group["rows"] == 260
     assert group["skewness"] == pytest.approx(scipy.stats.skew(values))
     assert group["kurtosis"] == pytest.approx(scipy.stats.kurtosis(values))
@@ -113,14 +117,11 @@ def test_a_merge_that_no_double_holds_has_no_shape_but_a_mean() -> None:
         figures = {"n:[]": 12, "missing:[]": 0, "rows:[]": 12, "mean:[]": mean, "m2:[]": 8, "m3:[]": 1, "m4:[]": 9}
         return Released({"variable": "x", "by": [], "levels": {}, "one_row_a_person": True}, figures)
 
-    from cinque.analyses.work import parameters_of
-
-    asked = parameters_of(SUMMARY, {"variable": "x"})
-    (group,) = SUMMARY.advance(asked, [{"a": one(0.0), "b": one(1e90)}]).values["groups"]  # type: ignore[union-attr]
+    (group,) = advanced({"a": one(0.0), "b": one(1e90)})
     assert group["mean"] == pytest.approx(5e89)
     assert is_suppressed(group["kurtosis"])
     with pytest.raises(Refused, match="form of this analysis"):
-        SUMMARY.advance(asked, [{"a": one(-1.7e308), "b": one(1.7e308)}])
+        advanced({"a": one(-1.7e308), "b": one(1.7e308)})
 
 
 # ------------------------------------------------------------------------------------------------------------- attacks
@@ -227,7 +228,9 @@ def test_the_whole_road() -> None:
     with cinque.Federation.local(
         {f"tre{i}": {"x": values.tolist()} for i, values in enumerate(parts)}, appetite={"threshold": 5}
     ) as fed:
-        found = fed.summary("x")["x"]
+        answer = fed.summary("x")
+    assert isinstance(answer, SummaryAnswer)
+    found = answer["x"]
     pooled = np.concatenate(parts)
     assert found.skewness == pytest.approx(scipy.stats.skew(pooled))
     assert found.kurtosis == pytest.approx(scipy.stats.kurtosis(pooled))
