@@ -181,7 +181,8 @@ def test_a_mean_shares_the_fate_of_those_who_have_a_value(present: int, missing:
     parameters = summary.Summary("x")
     with a_source(rows) as source:
         _, judgement, _ = work(summary.ANALYSIS, source, parameters, summary.ANALYSIS.first(parameters), TEN)
-    assert judgement.suppressed.keys() == ({"missing:[]"} if leaves else {"n:[]", "rows:[]", "mean:[]", "m2:[]"})
+    moments = {f"{name}:[]" for name in summary.MOMENTS}
+    assert judgement.suppressed.keys() == ({"missing:[]"} if leaves else {"n:[]", "rows:[]", *moments})
 
 
 SUBTRACTIONS: list[tuple[str, dict[str, Any]]] = [

@@ -122,7 +122,7 @@ def test_members_are_fixed_in_round_one() -> None:
         next_step(median, parameters, [{"a": one, "b": one}, {"a": one}])
 
 
-FIGURES = {"n:[]": 12, "missing:[]": 0, "rows:[]": 12, "mean:[]": 3.5, "m2:[]": 8}
+FIGURES = {"n:[]": 12, "missing:[]": 0, "rows:[]": 12, "mean:[]": 3.5, "m2:[]": 8, "m3:[]": -1.5, "m4:[]": 9}
 
 
 @pytest.mark.parametrize(
@@ -139,6 +139,12 @@ FIGURES = {"n:[]": 12, "missing:[]": 0, "rows:[]": 12, "mean:[]": 3.5, "m2:[]": 
         {**FIGURES, "mean:[]": "3"},
         {**FIGURES, "mean:[]": None},
         {**FIGURES, "m2:[]": -1},
+        {**FIGURES, "m3:[]": "3"},
+        {**FIGURES, "m3:[]": None},
+        {**FIGURES, "m4:[]": -1},
+        {**FIGURES, "m4:[]": [9.0]},
+        {**FIGURES, "m4:[]": True},
+        {name: each for name, each in FIGURES.items() if name != "m4:[]"},
     ],
 )
 def test_what_a_tre_says_it_released_is_read_with_care(figures: dict[str, Any]) -> None:

@@ -10,11 +10,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cinque.stats.moments import NOTHING, Moments, from_released, merge, merge_all, of_values, sd, variance
+from cinque.stats.moments import (
+    NOTHING,
+    Moments,
+    adjusted_kurtosis,
+    adjusted_skewness,
+    confidence,
+    from_released,
+    kurtosis,
+    merge,
+    merge_all,
+    of_values,
+    sd,
+    skewness,
+    variance,
+)
 
 NIST = Path(scipy.__file__).parent / "stats/tests/data/nist_anova"
 
@@ -85,7 +99,46 @@ def test_any_order_gives_the_same_bits(parts: list[list[float]], order: random.R
     merged = merge_all(members)
     order.shuffle(members)
     again = merge_all(members)
-    assert (again.n, again.mean.hex(), again.m2.hex()) == (merged.n, merged.mean.hex(), merged.m2.hex())
+    assert repr(again) == repr(merged)  # repr of a double is its bits
+
+
+@given(parts)
+def test_skewness_and_kurtosis_of_parts_are_scipys_of_the_whole(parts: list[list[float]]) -> None:
+    values = [x for part in parts for x in part]
+    merged = merge_all(of_values(part) for part in parts)
+    exact = [Fraction(x) for x in values]
+    mean = sum(exact, Fraction(0)) / max(1, len(exact))
+    for power, found in ((3, merged.m3), (4, merged.m4)):
+        size = float(sum(abs(x - mean) ** power for x in exact))
+        scale = max(map(abs, values), default=0.0) ** power * len(values)
+        expected = float(sum((x - mean) ** power for x in exact))
+        assert found is None or abs(found - expected) <= 1e-12 * size + 1e-15 * scale
+    spread = merged.m2 > 1e-9 * sum(x * x for x in values)
+    if spread and merged.m2 > 1e-60:
+        assert skewness(merged) == pytest.approx(scipy.stats.skew(values), rel=1e-8, abs=1e-8)
+        assert kurtosis(merged) == pytest.approx(scipy.stats.kurtosis(values), rel=1e-8, abs=1e-8)
+
+
+@pytest.mark.parametrize("parts", range(2, 11))
+def test_any_partition_gives_the_pooled_shape(parts: int) -> None:
+    rng = random.Random(parts)
+    values = [rng.gammavariate(2, 15) for _ in range(1000)]
+    merged = merge_all(of_values(values[k::parts]) for k in range(parts))
+    g1, g2 = skewness(merged), kurtosis(merged)
+    assert g1 == pytest.approx(scipy.stats.skew(values), rel=1e-11)
+    assert g2 == pytest.approx(scipy.stats.kurtosis(values), rel=1e-11)
+    assert adjusted_skewness(g1 or 0, 1000) == pytest.approx(scipy.stats.skew(values, bias=False), rel=1e-11)
+    assert adjusted_kurtosis(g2 or 0, 1000) == pytest.approx(scipy.stats.kurtosis(values, bias=False), rel=1e-11)
+    low, high = scipy.stats.t.interval(0.95, 999, np.mean(values), scipy.stats.sem(values))
+    assert confidence(merged) == pytest.approx((low, high), rel=1e-12)
+
+
+def test_what_is_not_known_of_one_is_not_known_of_all() -> None:
+    one, other = Moments(12, 1.0, 8.0, 2.0, 9.0), Moments(12, 2.0, 8.0, 2.0)
+    assert (merge(one, other).m3 is None, merge(one, other).m4) == (False, None)
+    assert merge(one, Moments(12, 2.0, 8.0, None, 9.0)).m4 is None  # a fourth moment merges by the third
+    assert kurtosis(other) is None
+    assert merge(one, Moments(12, 1e90, 8.0, 2.0, 9.0)).m4 is None
 
 
 @given(st.lists(numbers, min_size=1, max_size=20))

@@ -16,8 +16,11 @@ from cinque.query.source import Source
 from cinque.sdc.figures import Figures, is_suppressed
 from cinque.stats.moments import Moments
 
-FIELDS = summary.ANALYSIS.fields
-NEEDED = ("rows", *summary.MOMENTS)
+MOMENTS = summary.MOMENTS[: summary.SPREAD]
+NEEDED = ("rows", *MOMENTS)
+FIELDS = tuple(
+    each for each in summary.ANALYSIS.fields if each.id.partition(":")[0] not in summary.MOMENTS[summary.SPREAD :]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +47,23 @@ def check(variable: str, by: Sequence[str], where: str | None, dictionary: Dicti
 
 
 def partial(source: Source, variable: str, by: Sequence[str], where: str | None) -> Partial:
-    """As the analysis `summary`."""
-    return summary.partial(source, summary.Summary(variable, tuple(by), where), Step(1, {}))
+    """As the analysis `summary`, up to the spread."""
+    return summary.partial(source, summary.Summary(variable, tuple(by), where), Step(1, {}), summary.SPREAD)
 
 
 def figures(partial: Partial) -> Figures:
     """As the analysis `summary`."""
-    return summary.figures(summary.Summary(partial.shape["variable"], tuple(partial.shape["by"])), partial)
+    asked = summary.Summary(partial.shape["variable"], tuple(partial.shape["by"]))
+    return summary.figures(asked, partial, summary.SPREAD)
 
 
 def read(variable: str, by: Sequence[str], history: History) -> Groups:
     """The moments of the TREs that released those of every group. Raises Refused for what is no summary of these."""
     asked = summary.Summary(variable, tuple(by))
     members = one_round(history)
-    whole = summary.advance(asked, history).values
+    whole = summary.advance(asked, history, summary.SPREAD).values
     complete = {tre: released for tre, released in members if _complete(released.figures)}
-    pooled = summary.advance(asked, [complete]).values if complete else {"groups": [], "per_tre": {}}
+    pooled = summary.advance(asked, [complete], summary.SPREAD).values if complete else {"groups": [], "per_tre": {}}
     values = {
         "variable": variable,
         "by": list(by),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from cinque.analyses import filters, summary
+from cinque.analyses import filters, means, summary
 from cinque.analyses.analysis import Analysis, Field, History, Partial, Released, Result, Step
 from cinque.analyses.combine import Members, exact_ids, exactness, one_round, total
 from cinque.analyses.factors import MAX_CELLS, Levels, by_cell, cells, label, levels_of, malformed, union
@@ -73,7 +73,7 @@ def check(parameters: TableOne, dictionary: Dictionary) -> None:
             size += groups * (2 + len(levels_of((name,), dictionary)[name]))
         else:
             summary.check(summary.Summary(name, parameters.by, parameters.where), dictionary)
-            size += groups * len(summary.COUNTS + summary.MOMENTS)
+            size += groups * (len(summary.COUNTS) + summary.SPREAD)
     if size > MAX_CELLS:
         raise Refused(
             "too-many-cells",
@@ -99,7 +99,7 @@ def partial(source: Source, parameters: TableOne, step: Step) -> Partial:
         if name in parameters.factors:
             part = _factor(source, parameters, name, levels)
         else:
-            part = summary.partial(source, _summary(parameters, name), step)
+            part = summary.partial(source, _summary(parameters, name), step, summary.SPREAD)
         parts[name] = part
         values |= {_id(name, id): value for id, value in part.values.items() if id != summary.UNGROUPED}
     shape = {
@@ -148,7 +148,7 @@ def figures(parameters: TableOne, partial: Partial) -> Figures:
                 ),
             )
         else:
-            own = summary.figures(_summary(parameters, name), part)
+            own = summary.figures(_summary(parameters, name), part, summary.SPREAD)
         made += [
             replace(figure, id=_id(name, figure.id), of=figure.of and _id(name, figure.of))
             for figure in own.figures
@@ -211,7 +211,7 @@ def _people(parameters: TableOne, levels: Levels, members: Members) -> dict[str,
 def _moments(parameters: TableOne, name: str, members: Members) -> dict[str, dict[str, Any]]:
     """Of a number, "all" and each TRE by its id: what `summary` says of the groups, and of all of them."""
     own = {tre: _part_of(released, name) for tre, released in members}
-    found = summary.advance(_summary(parameters, name), [own]).values
+    found = summary.advance(_summary(parameters, name), [own], summary.SPREAD).values
     per_tre = {tre: found["per_tre"][tre]["groups"] for tre, _ in members}
     merged = {tre: _merged(groups) for tre, groups in per_tre.items()}
     made = {"all": _number(name, found["groups"], merged)}
@@ -350,7 +350,7 @@ ANALYSIS: Analysis[TableOne] = Analysis(
         Field("factor/cell:[group, level]", "people", "Frequencies", "Distinct people of the group at the level."),
         *(
             replace(each, id=f"number/{each.id.replace('levels', 'group')}")
-            for each in summary.ANALYSIS.fields
+            for each in means.FIELDS
             if each.id.partition(":")[0] not in ("n", "missing", summary.UNGROUPED)
         ),
     ),

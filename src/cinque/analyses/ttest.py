@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
 from cinque.sdc.figures import Figures
+from cinque.stats.central import Central
 from cinque.stats.means import TTest, one_sample, two_sample
 from cinque.stats.moments import NOTHING, Moments, merge_all
 
@@ -65,10 +67,27 @@ def partial(source: Source, parameters: Ttest, _step: Step) -> Partial:
     """Counts and moments by group; of pairs those of the differences, formed here."""
     if parameters.paired_with is None:
         return means.partial(source, parameters.variable, _by(parameters), parameters.where)
+    found, lost = _differences(source, parameters)
+    n, told = found.n, []
+    if n:
+        central = Central(found.mean, len(means.MOMENTS))
+        for each in _finite(source, parameters):
+            central.add(each)
+        if central.rows != n:
+            raise not_answerable()  # no longer the rows that were counted
+        told = [asdict(one) for one in central.evidence(lambda: _finite(source, parameters))]
+    moments: dict[str, Any] = {"mean": found.mean if n else None, "m2": found.m2 if n else None}
+    values = means.ungrouped({"n": n, "missing": lost, "rows": n, **moments})
+    people = means.ungrouped({"n": n, "missing": lost, "rows": n, "mean": n, "m2": n})
+    shape = {"variable": _variable(parameters), "by": [], "levels": {}, "one_row_a_person": True}
+    evidence = means.ungrouped(dict(zip(means.MOMENTS, told, strict=False)))
+    return Partial(shape, values, {"people": people, "moments": evidence})
+
+
+def _differences(source: Source, parameters: Ttest) -> tuple[Moments, int]:
+    """Moments of the differences, and how many people have none."""
     batches, lost = [], 0
-    names, where = (parameters.variable, parameters.paired_with), filters.read(parameters.where)
-    for batch in source.batches(names, where):
-        difference = frame.numbers(batch, names[0]) - frame.numbers(batch, names[1])
+    for difference in _pairs(source, parameters):
         kept = difference[np.isfinite(difference)]
         lost += len(difference) - len(kept)
         if len(kept):
@@ -78,13 +97,17 @@ def partial(source: Source, parameters: Ttest, _step: Step) -> Partial:
             if not math.isfinite(m2):
                 raise not_answerable()  # beyond what a double can hold
             batches.append(Moments(len(kept), mean, m2))
-    found = merge_all(batches) if batches else NOTHING
-    n = found.n
-    moments: dict[str, Any] = {"mean": found.mean if n else None, "m2": found.m2 if n else None}
-    values = means.ungrouped({"n": n, "missing": lost, "rows": n, **moments})
-    people = means.ungrouped({"n": n, "missing": lost, "rows": n, "mean": n, "m2": n})
-    shape = {"variable": _variable(parameters), "by": [], "levels": {}, "one_row_a_person": True}
-    return Partial(shape, values, {"people": people})
+    return (merge_all(batches) if batches else NOTHING), lost
+
+
+def _finite(source: Source, parameters: Ttest) -> Iterator[frame.Numbers]:
+    return (each[np.isfinite(each)] for each in _pairs(source, parameters))
+
+
+def _pairs(source: Source, parameters: Ttest) -> Iterator[frame.Numbers]:
+    one, other = parameters.variable, str(parameters.paired_with)
+    for batch in source.batches((one, other), filters.read(parameters.where)):
+        yield frame.numbers(batch, one) - frame.numbers(batch, other)
 
 
 def figures(_parameters: Ttest, partial: Partial) -> Figures:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from cinque.errors import Refused
 from cinque.lib.ids import Random
 from cinque.lib.parse import parse
 from cinque.sdc.figures import is_suppressed
+from cinque.stats.moments import adjusted_kurtosis, adjusted_skewness
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -218,9 +219,15 @@ class TableAnswer(Answer):
         return (self.result or {}).get("missing")
 
 
+_SUMMARISED = ("n", "missing", "rows", "mean", "variance", "sd", "se", "ci", "skewness", "kurtosis")
+
+
 @dataclass(frozen=True)
 class GroupSummary:
-    """One group of a summary; a number, None (nobody) or the suppressed form each."""
+    """One group of a summary; a number (of `ci` two), None (nobody) or the suppressed form each. Skewness and kurtosis
+    are g1 and g2, those of the values; with `adjusted_` before, G1 and G2. `pooled_rows`: rows of the TREs that the
+    mean and what follows are over.
+    """
 
     n: Any
     missing: Any
@@ -228,7 +235,25 @@ class GroupSummary:
     mean: Any
     variance: Any
     sd: Any
+    se: Any
+    ci: Any
+    skewness: Any
+    kurtosis: Any
     pooled_over: tuple[str, ...]
+    pooled_rows: int
+
+    @property
+    def adjusted_skewness(self) -> Any:
+        """G1, of SAS, SPSS and Excel."""
+        return self._adjusted(adjusted_skewness, self.skewness)
+
+    @property
+    def adjusted_kurtosis(self) -> Any:
+        """G2, of SAS, SPSS and Excel."""
+        return self._adjusted(adjusted_kurtosis, self.kurtosis)
+
+    def _adjusted(self, adjusted: Callable[[float, int], float | None], found: Any) -> Any:
+        return found if found is None or is_suppressed(found) else adjusted(found, self.pooled_rows)
 
 
 @dataclass(frozen=True, repr=False)
@@ -240,11 +265,16 @@ class SummaryAnswer(Answer):
         """By tuple of levels; one, under (), without groups."""
         return {
             tuple(g["levels"]): GroupSummary(
-                **{name: g[name] for name in ("n", "missing", "rows", "mean", "variance", "sd")},
+                **{name: g[name] for name in _SUMMARISED},
                 pooled_over=tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
+                pooled_rows=sum(self._rows(tre, g["levels"]) for tre in g["pooled_over"]),
             )
             for g in (self.result or {}).get("groups", [])
         }
+
+    def _rows(self, tre: str, levels: list[str]) -> int:
+        own = (self.result or {})["per_tre"][tre]["groups"]
+        return next(int(group["rows"]) for group in own if group["levels"] == levels)
 
     def __getitem__(self, key: str | tuple[str, ...]) -> GroupSummary:
         groups = self.groups
