@@ -17,7 +17,6 @@ from cinque.cli.terminal import (
     emit,
     err,
     grid,
-    harmless,
     home_of,
     listing,
     say,
@@ -28,7 +27,7 @@ from cinque.cli.terminal import (
 if TYPE_CHECKING:
     from cinque.client.client import Client, Request
     from cinque.client.home import RequestFolder
-    from cinque.wire.messages import RequestStatus, TaskStatus
+    from cinque.wire.messages import RequestStatus
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id, or its first characters.")]
 
@@ -101,18 +100,18 @@ def facts(folder: RequestFolder, status: RequestStatus | None) -> dict[str, Any]
 def _states(found: dict[str, Any]) -> str:
     if found["tasks"] is None:
         return str(found["problem"])
-    return "\n".join(f"{task['tre']}: {_state(task['state'], task['code'])}" for task in found["tasks"])
+    from cinque.client.progress import standing
 
-
-def _state(state: str, code: str) -> str:
-    return f"{state} ({code})" if code and code != state else state
+    return "\n".join(f"{task['tre']}: {standing(task['state'], task['code'])}" for task in found["tasks"])
 
 
 def _print(found: dict[str, Any]) -> None:
+    from cinque.client.progress import standing
+
     names = ("request", "title", "dataset", "project", "asked", "accept_until", "folder")
     show(grid(*((name.replace("_", " "), str(found[name])) for name in names)))
     rows = [
-        (task["tre"], _state(task["state"], task["code"]), str(task["round"]), task["seen"] or "never")
+        (task["tre"], standing(task["state"], task["code"]), str(task["round"]), task["seen"] or "never")
         for task in found["tasks"] or ()
     ]
     show(listing(("TRE", "state", "round", "last seen by the hub"), rows))
@@ -163,39 +162,19 @@ def cancel(ctx: typer.Context, id: Id, home: Home = None, json: Json = False) ->
 @contextmanager
 def progress(request: Request) -> Iterator[Callable[[RequestStatus], None]]:
     """Shows on standard error how each TRE stands: one changing table on a terminal, a line a change elsewhere."""
-    from rich.live import Live
-    from rich.spinner import Spinner
-    from rich.table import Table
-    from rich.text import Text
+    from cinque.client.progress import live, rows
 
-    from cinque.model.lifecycle import FINAL
-
-    names: dict[str, str] = request.folder.note()["tres"]
-    ended = {str(state) for state in FINAL}
-    tones = {"released": "green", "refused": "red", "withheld": "red", "failed": "red"}
-    last: dict[str, str] = {}
     console = err()
-
-    def name(task: TaskStatus) -> str:
-        return harmless(names.get(task.tre, task.tre))  # the hub's words, not ours
-
-    def table(status: RequestStatus) -> Table:
-        made = Table.grid(padding=(0, 1))
-        for task in status.tasks:
-            mark = Text("●", tones.get(task.state, "dim")) if task.state in ended else Spinner("dots")
-            made.add_row(mark, Text(name(task)), Text(harmless(_state(task.state, task.code)), "dim"))
-        return made
-
-    if not console.is_terminal:
-
-        def line(status: RequestStatus) -> None:
-            for task in status.tasks:
-                now = _state(task.state, task.code)
-                if last.get(task.tre) != now:
-                    say(f"{name(task)}: {now}")
-                    last[task.tre] = now
-
-        yield line
+    if console.is_terminal:
+        with live(request, console) as seen:
+            yield seen
         return
-    with Live(console=console, transient=True, refresh_per_second=8) as live:
-        yield lambda status: live.update(table(status), refresh=True)
+    last: dict[str, str] = {}
+
+    def line(status: RequestStatus) -> None:
+        for name, words, _ in rows(request, status):
+            if last.get(name) != words:
+                say(f"{name}: {words}")
+                last[name] = words
+
+    yield line

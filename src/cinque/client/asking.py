@@ -86,7 +86,10 @@ def method(asking: Asking, analysis: Analysis[Any]) -> Callable[..., Answer]:
             **given,
         )
         timeout = about.get("timeout")
-        return request.answer(asking._timeout if timeout is None else timeout)
+        from cinque.client.progress import watching
+
+        with watching(request) as seen:
+            return request.answer(asking._timeout if timeout is None else timeout, progress=seen)
 
     ask_and_wait.__name__ = analysis.name
     ask_and_wait.__doc__ = _doc(analysis)

@@ -34,7 +34,10 @@ def parts(values: Mapping[str, Any]) -> dict[str, list[Entry]]:
     beside: dict[str, Any] = {}
     indexed: dict[str, dict[tuple[tuple[str, Label], ...], dict[str, Any]]] = {}
     for key, value in values.items():
-        if _is_records(value):
+        if of_records(value) and all("groups" in item and "all" in item for item in value):
+            for part, entries in _side_by_side(value, values).items():
+                found.setdefault(part, []).extend(entries)
+        elif of_records(value):
             found[key] = [_record(item, _factors(values)) for item in value]
         elif key not in _APART:
             if placed := _placed(key, value, values):
@@ -91,31 +94,40 @@ def _placed(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
                 for time, item in zip(times, value[group], strict=True)
             ]
         return "groups", [({by: group}, _flat(key, value[group])) for group in groups]
-    return _matrix(key, value, values)
+    return _pairs(key, value, values) or _by_levels(key, value, values)
 
 
-def _matrix(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
-    if not (isinstance(value, list) and value and all(isinstance(row, list) for row in value)):
-        return None
+def _pairs(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
+    """What is of each variable, or of each two of them."""
     names = values.get("variables")
-    if isinstance(names, list) and all(isinstance(name, str) for name in names):
-        rows, columns, labels, part = names, names, ("variable", "with"), "pairs"
-    else:
-        factors = _factors(values)
-        levels = values.get("levels") or {}
-        if len(factors) != 2 or any(factor not in levels for factor in factors):
-            return None
-        rows, columns, labels, part = levels[factors[0]], levels[factors[1]], (factors[0], factors[1]), "cells"
-    if [len(value), *map(len, value)] != [len(rows), *[len(columns)] * len(rows)]:
+    if not (isinstance(names, list) and isinstance(value, Mapping) and list(value) == names):
         return None
-    return part, [
-        ({labels[0]: row, labels[1]: column}, {key: item})
+    if all(isinstance(row, Mapping) and list(row) == names for row in value.values()):
+        return "pairs", [
+            ({"variable": one, "with": other}, _flat(key, value[one][other])) for one in names for other in names
+        ]
+    return "variables", [({"variable": name}, _flat(key, value[name])) for name in names]
+
+
+def _by_levels(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
+    """A matrix over the levels of two factors."""
+    factors, levels = _factors(values), values.get("levels") or {}
+    if len(factors) != 2 or any(factor not in levels for factor in factors):
+        return None
+    rows, columns = (levels[factor] for factor in factors)
+    if not (isinstance(value, list) and len(value) == len(rows)):
+        return None
+    if not all(isinstance(line, list) and len(line) == len(columns) for line in value):
+        return None
+    return "cells", [
+        ({factors[0]: row, factors[1]: column}, {key: item})
         for row, line in zip(rows, value, strict=True)
         for column, item in zip(columns, line, strict=True)
     ]
 
 
-def _is_records(value: Any) -> bool:
+def of_records(value: Any) -> bool:
+    """Whether a value is a list of records."""
     return (
         isinstance(value, list) and bool(value) and all(isinstance(v, Mapping) and not is_suppressed(v) for v in value)
     )
@@ -145,18 +157,37 @@ def _record(item: Mapping[str, Any], factors: Sequence[str]) -> Entry:
     return Entry(labels, figures)
 
 
+def _side_by_side(records: Sequence[Mapping[str, Any]], values: Mapping[str, Any]) -> dict[str, list[Entry]]:
+    """Variables described for each group and for all (a table one): their figures, and their levels' counts."""
+    names = [", ".join(group["levels"]) for group in values.get("groups") or ()]
+    found: dict[str, list[Entry]] = {"variables": [], "levels": []}
+    for record in records:
+        each = [*zip(names, record["groups"], strict=False), ("all", record["all"])] if len(names) > 1 else []
+        for group, of in each or [("all", record["all"])]:
+            labels: dict[str, Label] = {"variable": record["variable"], "group": group}
+            inner = _record({key: item for key, item in of.items() if key not in ("counts", "levels")}, ())
+            found["variables"].append(Entry({**labels, **inner.labels}, inner.figures))
+            for count in of.get("counts") or ():
+                level = _record(count, ())
+                found["levels"].append(Entry({**labels, **level.labels}, level.figures))
+    return found
+
+
 def _flat(key: str, value: Any) -> dict[str, Any]:
     """A value as figures by name: an interval by its ends, mappings by their keys, text not at all."""
     return dict(_figures(key, value))
 
 
 def _figures(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if value is None or isinstance(value, int | float) or is_suppressed(value):
+    interval = key.rpartition(".")[2].endswith(_INTERVALS)
+    if value is None and interval:
+        yield from ((f"{key}_low", None), (f"{key}_high", None))
+    elif value is None or isinstance(value, int | float) or is_suppressed(value):
         yield key, value
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from _figures(f"{key}.{name}", item)
     elif isinstance(value, list):
-        pair = len(value) == 2 and key.rpartition(".")[2].endswith(_INTERVALS)
+        pair = len(value) == 2 and interval
         for place, item in enumerate(value):
             yield from _figures(f"{key}_{('low', 'high')[place]}" if pair else f"{key}.{place + 1}", item)

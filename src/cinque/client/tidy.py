@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from cinque.client.records import BESIDE, Entry, bounds, number, parts
+from cinque.client.records import BESIDE, Entry, bounds, number, of_records, parts
 from cinque.errors import NotFound, Unavailable
 from cinque.sdc.figures import is_suppressed
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cinque.client.answer import Answer
 
 ALL = "all"
+_QUESTION = ("factors", "by", "terms", "levels", "times", "variables")
 Columns = dict[str, list[Any]]
 
 
@@ -81,7 +82,9 @@ def _entries(answer: Answer) -> Iterator[tuple[str, str, Entry]]:
     if answer.result is None:
         return
     # What a TRE's own values do not say again of the question: by which names their records are told apart.
-    shared = {key: answer.result[key] for key in ("factors", "by", "terms", "levels", "times") if key in answer.result}
+    shared = {
+        key: answer.result[key] for key in _QUESTION if key in answer.result and not of_records(answer.result[key])
+    }
     of = {tre: shared | own for tre, own in answer.per_tre.items()}
     by_part: dict[str, list[tuple[str, Entry]]] = {}
     for tre, values in (*of.items(), (ALL, answer.result)):

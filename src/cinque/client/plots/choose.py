@@ -214,19 +214,11 @@ def _rounded(percent: Any) -> Any:
 
 
 def _matrix(values: Mapping[str, Any]) -> dict[str, list[list[float | None]]]:
-    """Square matrices over the variables that are correlations."""
+    """Correlations between the variables."""
     names = values.get("variables")
-    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+    if not (isinstance(names, list) and isinstance(values.get("corr"), Mapping)):
         return {}
-    found = {}
-    for key, value in values.items():
-        if key == "variables" or not (isinstance(value, list) and all(isinstance(row, list) for row in value)):
-            continue
-        rows = [[number(item) for item in row] for row in value]
-        diagonal = [row[place] for place, row in enumerate(rows) if place < len(row)]
-        if len(diagonal) == len(names) and all(one is None or abs(one - 1) < 1e-9 for one in diagonal):
-            found[key] = rows
-    return found
+    return {"correlation": [[number(values["corr"][one][other]) for other in names] for one in names]}
 
 
 def _people(values: Mapping[str, Any]) -> Any:
