@@ -64,6 +64,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         ("missing --variables age,sex", {"variables": ["age", "sex"]}),
         ("table_one age,sex --by drug", {"variables": ["age", "sex"], "by": ["drug"]}),
         ("lm y~x --errors hc3", {"formula": "y~x", "errors": "hc3"}),
+        ("cmh smokes died", {"exposure": "smokes", "outcome": "died", "correct": True}),
+        ("cmh smokes died --no-correct", {"exposure": "smokes", "outcome": "died", "correct": False}),
         (
             "glm y~x+log(z) --family poisson --offset o --rounds few",
             {"formula": "y~x+log(z)", "family": "poisson", "offset": "o", "rounds": "few", "max_rounds": 26},

@@ -124,7 +124,9 @@ def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
     if required:
         note: Any = typer.Argument(help=described)
         return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[asked, note])
-    note = typer.Option("--" + field.name.replace("_", "-"), help=described)
+    option = field.name.replace("_", "-")
+    # What is on unless it is turned off needs a word for that.
+    note = typer.Option(f"--{option}/--no-{option}" if field.default is True else f"--{option}", help=described)
     kept = None if isinstance(field.default, tuple) or field.default is MISSING else field.default
     return inspect.Parameter(
         field.name, inspect.Parameter.KEYWORD_ONLY, default=kept, annotation=Annotated[asked | None, note]

@@ -140,9 +140,7 @@ def answer_of(request: Request, timeout: float | None, json: bool) -> None:
     if json:
         emit(found.to_dict() | {"pending": list(found.pending)})
     else:
-        from cinque.client.view import renderable
-
-        show(renderable(found))
+        show(found)  # as it shows itself everywhere: with what it warns of, not its figures alone
     raise typer.Exit(OK if found.answered or found.pending else NO)
 
 
