@@ -144,13 +144,8 @@ def test_limits(text: str) -> None:
 
 PIECES = st.sampled_from(
     ["y ~ ", "x", "a", "b", " + ", " - ", ":", "*", "^3", "**5", "(", ")", "0", "1", "-1", "log(x)", "I(", "x^4",
-<<<<<<< HEAD
-     " / 2.5", "offset(a)", "factor(b, ref='u')", "C(b)", "ns(x, knots=(1,2), boundary=(0, 3))", "Surv(a, b) ~ ",
-     "`odd ``name`"]
-=======
      " / 2.5", "offset(a)", "factor(b, ref='u')", "C(b)",
      "ns(x, knots=(1,2), boundary=(0, 3))", "Surv(a, b) ~ ", "`odd ``name`"]
->>>>>>> formula
 )  # fmt: skip
 
 
