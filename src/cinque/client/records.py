@@ -41,8 +41,8 @@ def parts(values: Mapping[str, Any]) -> dict[str, list[Entry]]:
             found[key] = [_record(item, _factors(values)) for item in value]
         elif key not in _APART:
             if placed := _placed(key, value, values):
-                part, entries = placed
-                for labels, figures in entries:
+                part, pairs = placed
+                for labels, figures in pairs:
                     indexed.setdefault(part, {}).setdefault(tuple(labels.items()), {}).update(figures)
             else:
                 beside.update(_flat(key, value))
