@@ -53,7 +53,7 @@ def test_lung_cox(federation: cinque.Federation) -> None:
     answer = federation.cox("Surv(time, died) ~ age + sex")
     assert (answer.n, answer.events, answer.converged, answer.exactness) == (228, 165, True, "exact")
     assert answer.coef["age"] == pytest.approx(0.017, abs=0.01)
-    printed = answer.summary()
+    printed = str(answer)
     for text in ("sex[M]", "exp(coef)", "likelihood ratio", "people with the event", "between TREs"):
         assert text in printed
     common = federation.cox("Surv(time, died) ~ age + sex", baseline="common", grid=10.0, until=1_030.0)

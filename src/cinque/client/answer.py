@@ -120,9 +120,13 @@ class Answer:
         released their own estimates, a forest plot of this one; `by_tre`, `exponentiate`, `intercept` as in
         client/plots/choose.py. Raises Unavailable without matplotlib, Refused where there is no picture.
         """
-        from cinque.client.plots.choose import plot
+        from cinque.client.plots.choose import plot, site_effect
 
-        return plot(self, term, **how)
+        if (effect := site_effect(self, term, how.get("exponentiate"))) is not None:
+            from cinque.client.synthesis import synthesise
+
+            return synthesise(self, term=effect[0]).plot(exponentiate=effect[1])
+        return plot(self, **how)
 
     def chart(self, **how: Any) -> Any:
         """The picture as an Altair chart, which a notebook draws; `.to_dict()` is its Vega-Lite specification. Options

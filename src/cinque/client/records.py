@@ -35,8 +35,8 @@ def parts(values: Mapping[str, Any]) -> dict[str, list[Entry]]:
     indexed: dict[str, dict[tuple[tuple[str, Label], ...], dict[str, Any]]] = {}
     for key, value in values.items():
         if of_records(value) and all("groups" in item and "all" in item for item in value):
-            for part, entries in _side_by_side(value, values).items():
-                found.setdefault(part, []).extend(entries)
+            for part, described in _side_by_side(value, values).items():
+                found.setdefault(part, []).extend(described)
         elif of_records(value):
             found[key] = [_record(item, _factors(values)) for item in value]
         elif key not in _APART:

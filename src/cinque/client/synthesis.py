@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from cinque.client.answer import Answer
 from cinque.errors import Refused
 from cinque.sdc.figures import is_suppressed
 from cinque.stats import meta as statistics
@@ -17,6 +16,7 @@ from cinque.stats import two_by_two
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from cinque.client.answer import Answer
     from cinque.client.methods import Methods
 
 _METHODS = {
@@ -161,7 +161,7 @@ def synthesise(
     answer without estimates of its TREs.
     """
     found: dict[str, tuple[Any, Any] | None]
-    if isinstance(effects, Answer):
+    if hasattr(effects, "per_tre"):  # an answer: importing its class here would be a cycle
         if measure:
             found = {tre: _of_counts(_table(own), measure) for tre, own in effects.per_tre.items()}
         else:

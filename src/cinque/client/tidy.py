@@ -102,13 +102,13 @@ def _long(found: list[tuple[str, str, Entry]]) -> Columns:
     }
     for part, tre, entry in found:
         for figure, value in entry.figures.items():
-            low, high = bounds(value)
+            low, high = (value, value) if isinstance(value, bool) else bounds(value)
             row = {
                 "part": part,
                 **{name: entry.labels.get(name) for name in labels},
                 "tre": tre,
                 "figure": figure,
-                "value": _real(number(value) if not isinstance(value, bool) else value),
+                "value": _real(value if isinstance(value, bool) else number(value)),
                 "at_least": _real(low),
                 "at_most": _real(high),
                 "suppressed": is_suppressed(value),

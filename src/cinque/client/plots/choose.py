@@ -49,29 +49,32 @@ def kind(values: Mapping[str, Any], term: str = "") -> str:
     raise Refused("no-picture", "There is no picture of this answer.", remedy="Use `.summary()` or `.to_pandas()`.")
 
 
-def plot(
-    answer: Answer, term: str = "", *, by_tre: bool = False, exponentiate: bool | None = None, intercept: bool = False
-) -> Figure:
-    """The picture. `term`: of a model whose TREs released their own estimates, a forest plot of this one; `by_tre`:
-    counts, histograms and curves of each TRE beside those of all; `exponentiate`: coefficients as ratios (without:
-    where the model is of logarithms); `intercept`: whether it is drawn. Raises Refused without figures or a picture.
+def site_effect(answer: Answer, term: str = "", exponentiate: bool | None = None) -> tuple[str, bool] | None:
+    """The term whose forest plot is meant, and whether as ratios; None where the picture is another."""
+    values = shown(answer)
+    if kind(values, term) != "forest":
+        return None
+    if not term:
+        term = next(iter(next(own["coef"] for own in values["per_tre"].values() if own.get("coef"))))
+    logarithm = "log" in term or ratio(values) is not None
+    return term, logarithm if exponentiate is None else exponentiate
+
+
+def plot(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = None, intercept: bool = False) -> Figure:
+    """The picture, but for a forest plot (`site_effect`). `by_tre`: counts, histograms and curves of each TRE beside
+    those of all; `exponentiate`: coefficients as ratios (without: where the model is of logarithms); `intercept`:
+    whether it is drawn. Raises Refused without figures or a picture.
     """
     from cinque.client.plots import bars, curves, forest, intervals
 
     values = shown(answer)
-    match kind(values, term):
+    match kind(values):
         case "curve":
             return curves.survival(
                 survival_curves(answer, by_tre),
                 across=values.get("time") or "time",
                 legend="TRE" if by_tre else str(values.get("by") or ""),
             )
-        case "forest":
-            from cinque.client.synthesis import synthesise
-
-            term = term or next(iter(next(o["coef"] for o in values["per_tre"].values() if o.get("coef"))))
-            logarithm = "log" in term or ratio(values) is not None
-            return synthesise(answer, term=term).plot(exponentiate=logarithm if exponentiate is None else exponentiate)
         case "coefficients":
             named = ratio(values)
             ratios = named is not None if exponentiate is None else exponentiate
