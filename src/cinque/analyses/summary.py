@@ -46,6 +46,7 @@ from cinque.stats.central import Central
 COUNTS: Final = ("n", "missing", "rows")
 MOMENTS: Final = ("mean", "m2", "m3", "m4")
 SPREAD: Final = 2  # moments of a test or a table that needs no more, and so tells no more
+SHAPE: Final = ("se", "ci", "skewness", "kurtosis")
 MAX_GROUPS: Final = MAX_CELLS // 5
 UNGROUPED = "ungrouped"
 
@@ -229,12 +230,15 @@ def advance(parameters: Summary, history: History, order: int = len(MOMENTS)) ->
 
 
 def _contents(by: Sequence[str], levels: Levels, members: Members, order: int) -> dict[str, Any]:
-    groups = [_group(cell, members, order) for cell in cells(by, levels)]
-    return {"groups": groups} | ({UNGROUPED: total((r for _, r in members), UNGROUPED)} if by else {})
+    found = [_group(cell, members, order) for cell in cells(by, levels)]
+    contents = {"groups": [{name: value for name, value in group.items() if name not in SHAPE} for group in found]}
+    if order > SPREAD:  # a table of its own, which fits on a page
+        contents["shape"] = [{name: group[name] for name in ("levels", *SHAPE)} for group in found]
+    return contents | ({UNGROUPED: total((r for _, r in members), UNGROUPED)} if by else {})
 
 
 def _group(cell: Cell, members: Members, order: int) -> dict[str, Any]:
-    """One group over the members that declare it. Mean, variance and the rest are None where nobody (or, for the
+    """One group over the members that declare it. Mean, variance and SHAPE are None where nobody (or, for the
     spread, one row) is in it, and suppressed without bounds where no member released its own. Skewness and kurtosis
     are of the same members or suppressed.
     """
@@ -249,7 +253,7 @@ def _group(cell: Cell, members: Members, order: int) -> dict[str, Any]:
     unknown = Bounds(None, None).to_dict()
     if having and not known:
         group |= dict.fromkeys(("mean", "variance", "sd"), unknown)
-        group |= dict.fromkeys(("se", "ci", "skewness", "kurtosis") if order > SPREAD else (), unknown)
+        group |= dict.fromkeys(SHAPE if order > SPREAD else (), unknown)
         return group | {"pooled_over": []}
     group["mean"] = merged.mean if merged.n else None
     group |= {"variance": pooled.variance(merged), "sd": pooled.sd(merged)}

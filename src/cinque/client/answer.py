@@ -267,13 +267,16 @@ class SummaryAnswer(Answer):
     @property
     def groups(self) -> dict[tuple[str, ...], GroupSummary]:
         """By tuple of levels; one, under (), without groups."""
+        result = self.result or {}
+        found: list[dict[str, Any]] = result.get("groups", [])
+        shapes: list[dict[str, Any]] = result.get("shape", [{}] * len(found))  # answers of version 1.0.0 have none
         return {
             tuple(g["levels"]): GroupSummary(
-                **{name: g[name] for name in _SUMMARISED},
+                **{name: (g | shape).get(name) for name in _SUMMARISED},
                 pooled_over=tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
                 pooled_rows=sum(self._rows(tre, g["levels"]) for tre in g["pooled_over"]),
             )
-            for g in (self.result or {}).get("groups", [])
+            for g, shape in zip(found, shapes, strict=True)
         }
 
     def _rows(self, tre: str, levels: list[str]) -> int:
