@@ -133,7 +133,7 @@ def test_what_is_not_installed_is_said_with_its_remedy(package: str, monkeypatch
 ASKED: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "count": ("count", {}, {"totals"}),
     "table": ("table", {"factors": ["race", "smokes"]}, {"cells", "margins", "totals"}),
-    "summary": ("summary", {"variable": "bwt", "by": "race"}, {"groups", "totals"}),
+    "summary": ("summary", {"variable": "bwt", "by": "race"}, {"groups", "shape", "totals"}),
     "histogram": ("histogram", {"variable": "age", "low": 10, "high": 50, "bins": 4}, {"bins", "totals"}),
     "missing": ("missing", {"variables": ["age", "race"]}, {"variables", "totals"}),
     "table_one": (

@@ -86,7 +86,7 @@ def read(factors: Sequence[str], history: History) -> Tables:
     values = {
         "factors": list(factors),
         "levels": levels,
-        "n": total(everyone, "n"),
+        "n": int(sum(own.sum() for own in counts.values())),
         "missing": total(everyone, "missing"),
         "pooled_over": list(counts),
         "per_tre": {

@@ -60,7 +60,9 @@ class Federation(Asking):
         try:
             root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cinque-", ignore_cleanup_errors=True)))
             planned = [_planned(root, name, table, dataset, unit, wanted) for name, table in tables.items()]
-            return assemble(stack, root, planned, dataset=dataset)
+            made = assemble(stack, root, planned, dataset=dataset)
+            made.client.wait_described(dataset)
+            return made
         except BaseException:
             stack.close()
             raise

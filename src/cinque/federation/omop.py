@@ -119,7 +119,8 @@ def datasets() -> list[dict[str, Any]]:
     sex = {"name": "sex", "type": "text", "levels": SEXES, "description": "As recorded at birth"}
     drug = {"name": "drug", "type": "text", "levels": DRUGS, "description": "Study drug (OMOP ingredient)"}
     born = {"name": "year_of_birth", "type": "integer", "precision": 1, "unit_of_measure": "year"}
-    common = {"release": "2026-11", "openness": "synthetic", "unit": "person_id"}
+    common = {"release": "2026-11", "openness": "synthetic"}
+    of_people = common | {"unit": "person_id"}
 
     def source(sql: str) -> dict[str, Any]:
         return {"database": "data/omop.duckdb", "sql": " ".join(sql.split())}
@@ -141,14 +142,14 @@ def datasets() -> list[dict[str, Any]]:
                 {"name": "gi_bleed", "type": "boolean", "description": f"Ever a GI bleed ({_GI_BLEED})"},
             ],
         },
-        common
+        of_people
         | {
             "id": "first-exposure",
             "title": "First exposure to each study drug",
             "source": source(EXPOSURE_SQL),
             "columns": [person, drug, {"name": "age", "type": "number", "unit_of_measure": "year"}],
         },
-        common
+        of_people
         | {
             "id": "condition-occurrence",
             "title": "OMOP condition_occurrence with the person's sex and year of birth",
