@@ -47,7 +47,7 @@ COUNTS: Final = ("n", "missing", "rows")
 MOMENTS: Final = ("mean", "m2", "m3", "m4")
 SPREAD: Final = 2  # moments of a test or a table that needs no more, and so tells no more
 SHAPE: Final = ("se", "ci", "skewness", "kurtosis")
-MAX_GROUPS: Final = MAX_CELLS // 5
+MAX_GROUPS: Final = MAX_CELLS // (len(COUNTS) + SPREAD)
 UNGROUPED = "ungrouped"
 
 Places = Iterator[tuple[int, NDArray[np.float64], frame.Codes | None]]
@@ -258,8 +258,12 @@ def _group(cell: Cell, members: Members, order: int) -> dict[str, Any]:
     group["mean"] = merged.mean if merged.n else None
     group |= {"variance": pooled.variance(merged), "sd": pooled.sd(merged)}
     if order > SPREAD:
-        # Rows of one person are not independent, and no interval follows from them.
-        alone = all(released.shape.get("one_row_a_person") is True for tre, released in having if tre in known)
+        # Rows of one person are not independent, and no interval follows from them: as many rows as people, or none.
+        alone = all(
+            count(released, label("n", cell)) == count(released, label("rows", cell))
+            for tre, released in having
+            if tre in known
+        )
         ci = pooled.confidence(merged) if alone else None
         group["se"] = pooled.standard_error(merged) if alone else None
         group["ci"] = None if ci is None else list(ci)
