@@ -43,7 +43,7 @@ lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRA
 	@! grep -nE '://|^-' requirements/*.txt || { echo "The pins above name an address or an option."; exit 1; }
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) $(ROC) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ROC) build dist docs/_build docs/_pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: system

@@ -61,8 +61,9 @@ class Answer:
 
     @property
     def per_tre(self) -> dict[str, Any]:
-        """TRE name -> its own values."""
-        return {self.names.get(tre, tre): v for tre, v in (self.result or {}).get("per_tre", {}).items()}
+        """TRE name -> its own values, by name."""
+        found = {self.names.get(tre, tre): v for tre, v in (self.result or {}).get("per_tre", {}).items()}
+        return dict(sorted(found.items()))
 
     def __getattr__(self, name: str) -> Any:
         """A value of the answer by its name: a number, None, or the suppressed form with its bounds."""

@@ -59,19 +59,19 @@ def live(request: Request, console: Console) -> Iterator[Seen]:
 
 
 def rows(request: Request, status: RequestStatus) -> list[tuple[str, str, str]]:
-    """(TRE, how its task stands, colour) each; no colour while it is not at its end. The hub's words, made harmless."""
+    """(TRE, how its task stands, colour) each, by name; no colour before its end. The words are made harmless."""
     from cinque.model.lifecycle import FINAL
 
     names: dict[str, str] = request.folder.note()["tres"]
     ended = {str(state) for state in FINAL}
-    return [
+    return sorted(
         (
             short(names.get(task.tre, task.tre)),
             standing(task.state, task.code, task.round),
             _TONES.get(task.state, "dim") if task.state in ended else "",
         )
         for task in status.tasks
-    ]
+    )
 
 
 def standing(state: str, code: str, round: int = 1) -> str:

@@ -1,7 +1,7 @@
 """Effects of an exposure on an event from four counts, with their standard errors, for pooling over TREs.
 
 A table is [[a, b], [c, d]]: the first row the unexposed, the second the exposed; the first column people without the
-event, the second with it (as cmh takes its levels). Where a count is 0, one half is added to all four (Gart 1966, as
+event, the second with it (as cmh takes its levels). Where a count is 0, one half is added to all four (as
 metafor's escalc does); a table in which a row or a column is empty tells nothing of the effect.
 """
 

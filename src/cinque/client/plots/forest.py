@@ -11,13 +11,13 @@ from cinque.client.plots.style import (
     PALETTE,
     QUIET,
     beside,
+    between,
     exponential,
     figure,
     interval,
     label,
     quiet,
     ratios,
-    written,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def forest(found: Synthesis, *, exponentiate: bool = False, reference: float | N
         axes.plot([shown(low), shown(high)], [-1, -1], color=PALETTE[1], linewidth=2.4, zorder=2)
         labels.append("prediction")
         places.append(-1.0)
-        texts.append(f"{written(shown(low))} to {written(shown(high))}")
+        texts.append(between((shown(low), shown(high))))
         extent += [low, high]
     _axes(axes, labels, places, texts, [shown(side) for side in extent], exponentiate, reference)
     axes.axhline(0.5, color=QUIET, linewidth=0.6)

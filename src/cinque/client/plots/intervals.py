@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cinque.client.plots.style import BLUE, INK, PALETTE, QUIET, beside, figure, label, quiet, written
+from cinque.client.plots.style import BLUE, INK, PALETTE, QUIET, beside, figure, interval, label, quiet, written
 from cinque.client.records import number
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def means(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], across: str) ->
                 )
             axes.scatter([mean], [y], s=42, marker="D" if whole else "s", color=colour, zorder=3)
             texts.append(
-                written(mean) if half is None else f"{written(mean)} ({written(mean - half)} to {written(mean + half)})"
+                written(mean, 0) if half is None else interval(lambda value: value, mean, (mean - half, mean + half))
             )
         names.append(f"{label(group)}: {tre}" if group and whole else tre)
         places.append(y)

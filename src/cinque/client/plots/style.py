@@ -97,15 +97,20 @@ def ratios(axes: Axes, low: float, high: float) -> None:
 
 
 def interval(shown: Callable[[float], float], value: float, ends: tuple[float, float]) -> str:
-    """`1.20 (0.90 to 1.60)`."""
-    return f"{written(shown(value))} ({written(shown(ends[0]))} to {written(shown(ends[1]))})"
+    """`1.20 (0.90 to 1.60)`: all with as many decimals as the width of the interval deserves."""
+    low, high = shown(ends[0]), shown(ends[1])
+    return f"{written(shown(value), high - low)} ({between((low, high))})"
 
 
-def written(value: float) -> str:
-    """A number beside a mark."""
-    if value == 0 or 0.095 <= abs(value) < 1_000:
-        return f"{value:.2f}"
-    return f"{value:.3g}" if 0.0001 <= abs(value) < 1e5 else f"{value:.1e}"
+def between(ends: tuple[float, float]) -> str:
+    """`0.90 to 1.60`."""
+    return " to ".join(written(end, ends[1] - ends[0]) for end in ends)
+
+
+def written(value: float, width: float) -> str:
+    """A number beside a mark, of an interval of that width."""
+    places = max(2, 1 - math.floor(math.log10(width))) if 0 < width < math.inf else 2
+    return f"{value:.1e}" if places > 5 or abs(value) >= 1e5 else f"{value:.{places}f}"
 
 
 def exponential(value: float) -> float:
