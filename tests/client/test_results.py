@@ -297,6 +297,9 @@ def test_who_is_missing_is_said_with_the_reason() -> None:
     lost = (Missing("east", "offline", "The TRE has not called the hub."),)
     said = an_answer(COUNTS, missing=lost, analysis="table").methods().paragraph
     assert "Asked without a figure in the answer: east (The TRE has not called the hub)." in said
+    near = an_answer(COUNTS, exactness="approximate").methods().paragraph
+    assert "an approximation to that of the pooled data" in near
+    assert "to protect people" not in near
     some = COUNTS | {"pooled_over": ["urn:n"]}
     assert "could not be released: south." in an_answer(some, analysis="table").methods().paragraph
 

@@ -176,6 +176,8 @@ def _honest(answer: Answer) -> Iterator[str]:
             f"{answer.suppressed} of the figures were suppressed; they are given as bounds that contain them, and "
             "enter no estimate as a number."
         )
+    elif answer.exactness == "approximate":
+        yield "The result is an approximation to that of the pooled data."
     elif answer.exactness:
         yield f"Figures were {short(answer.exactness)} to protect people."
     if (answer.result or {}).get("stopped"):

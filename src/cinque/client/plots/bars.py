@@ -144,7 +144,7 @@ def matrix(names: Sequence[str], values: Sequence[Sequence[float | None]], words
             axes.text(
                 column,
                 row,
-                "–" if value is None else f"{value:.2f}",
+                "–" if value is None else f"{round(value, 2) + 0.0:.2f}",
                 ha="center",
                 va="center",
                 fontsize=9,

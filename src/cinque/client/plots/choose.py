@@ -90,7 +90,7 @@ def plot(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = No
         case "means":
             return intervals.means(means(answer), values["variable"])
         case "observed":
-            series = {name: values[name] for name in ("observed", "expected")}
+            series = {name: {g: _rounded(v) for g, v in values[name].items()} for name in ("observed", "expected")}
             return bars.bars({"": series}, str(values.get("by") or "group"), "people with the event", legend="")
         case "missing":
             return bars.bars(_missing(answer, by_tre), "", "missing, % of people", most=None)
@@ -212,8 +212,8 @@ def _missing(answer: Answer, by_tre: bool) -> dict[str, dict[str, dict[str, Any]
     }
 
 
-def _rounded(percent: Any) -> Any:
-    return round(percent, 1) if isinstance(percent, float) else percent
+def _rounded(value: Any) -> Any:
+    return round(value, 1) if isinstance(value, float) else value
 
 
 def _matrix(values: Mapping[str, Any]) -> dict[str, list[list[float | None]]]:
