@@ -246,7 +246,12 @@ class LocalTransport:
 def local_loop(name: str = "cinque-local") -> asyncio.AbstractEventLoop:
     """A running event loop in a daemon thread, for LocalTransport; `call_soon_threadsafe(loop.stop)` ends it."""
     loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name=name, daemon=True).start()
+
+    def run() -> None:
+        loop.run_forever()
+        loop.close()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
     return loop
 
 
