@@ -581,7 +581,7 @@ def build(root: Path) -> None:
     hub, up = open_hub(written.hub, lambda *_, **__: None, clock=time)
     caller = Caller(LocalTransport(up.app, LOOP(), "http://hub.localhost"), None, clock=time)
     for name, card_bytes in cards.items():
-        caller.call("POST", "/enrol", body=dump(Enrolment(hub.invite(name), card_bytes.decode())))
+        caller.call("POST", "/enrol", body=dump(Enrolment(hub.roster.invite(name), card_bytes.decode())))
     _stop(up)
     world = World(root)
     world.describe()

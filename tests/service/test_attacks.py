@@ -572,7 +572,7 @@ def test_a_renewed_card_ends_the_old_key(north: World) -> None:
     hop = north.hop()
     hop.call("GET", "/requests")
     new, card = _renewed(north)
-    token = north.hub.invite("renewal")
+    token = north.hub.roster.invite("renewal")
     north.hub_caller(None).call("POST", "/enrol", body=dump(Enrolment(token, card.decode())))
     with pytest.raises(Unauthenticated):
         hop.call("GET", "/requests")
@@ -590,21 +590,21 @@ def test_enrolment_that_is_refused(north: World) -> None:
 
     _, renewed = _renewed(north)
     assert enrol("no such token", renewed) == "token-refused"
-    used = north.hub.invite("x")
+    used = north.hub.roster.invite("x")
     caller.call("POST", "/enrol", body=dump(Enrolment(used, renewed.decode())))
     assert enrol(used, _renewed(north, 3)[1]) == "token-refused"
-    late = north.hub.invite("x")
+    late = north.hub.roster.invite("x")
     north.time.forward(days=7, seconds=1)
     assert enrol(late, _renewed(north, 3)[1]) == "token-refused"
     # Another's card, or another's key for calls, on a card that is signed well.
     ring = KeyRing.new({"sign": "sign", "open": "open", "call": "sign"})
     about: dict[str, Any] = {"name": "Mallory", "affiliation_name": "x", "valid_from": north.time().date(), "serial": 9}
-    assert enrol(north.hub.invite("x"), issue_person_card(ring, id=ORCID, affiliation_ror="", **about)) != ""
+    assert enrol(north.hub.roster.invite("x"), issue_person_card(ring, id=ORCID, affiliation_ror="", **about)) != ""
     thief = replace(north.card(), id="urn:uuid:11111111-1111-4111-8111-111111111111", sign=ring.public("sign"))
     thief = replace(thief, open=ring.public("open"), call=north.card("eve").call)
-    assert enrol(north.hub.invite("x"), issue_card(thief, ring.sign("sign"))) == "call-key-taken"
+    assert enrol(north.hub.roster.invite("x"), issue_card(thief, ring.sign("sign"))) == "call-key-taken"
     hub = (north.root / "hub" / "hub.card.json").read_bytes()
-    assert enrol(north.hub.invite("x"), hub) == "card-kind"
+    assert enrol(north.hub.roster.invite("x"), hub) == "card-kind"
     assert north.hop("eve").call("GET", "/requests").json() == []
 
 

@@ -53,7 +53,7 @@ def invite(
 
     service, running = with_passphrase(ctx, lambda p: open_hub(home, lambda *_args, **_kwargs: None, passphrase=p))
     try:
-        line(service.invite(label))
+        line(service.roster.invite(label))
     finally:
         running.close()
 

@@ -126,7 +126,7 @@ def assemble(
 
     cards = {**{name: card.envelope for name, card in written.tres.items()}, "researcher": written.person.envelope}
     for name, card in cards.items():
-        call_hub(None).call("POST", "/enrol", body=dump(Enrolment(hub.invite(name), card.decode())))
+        call_hub(None).call("POST", "/enrol", body=dump(Enrolment(hub.roster.invite(name), card.decode())))
     for name in written.tres:
         home = written.tre(name)
         gate_ring = KeyRing.load(home / "gate" / "keys.json", None)

@@ -139,12 +139,12 @@ def prepare(root: Path, planned: list[PlannedTre], *, dataset: str, ports: Ports
 def enrol(written: Written, url: str) -> None:
     """Exchange one-time tokens for places at a hub that is not yet serving, and tell each gate where the hub is."""
     hub, _ = open_hub(written.hub, lambda *_args, **_more: None)
-    tokens = {name: hub.invite(name) for name in (*written.tres, "researcher")}
+    tokens = {name: hub.roster.invite(name) for name in (*written.tres, "researcher")}
     for name, card in written.tres.items():
-        hub.enrol(Enrolment(tokens[name], card.envelope.decode()))
+        hub.roster.enrol(Enrolment(tokens[name], card.envelope.decode()))
         gate = written.tre(name) / "gate" / "gate.toml"
         gate.write_text(gate.read_text("utf-8").replace('hub = ""', f'hub = "{url}"'), "utf-8")
-    hub.enrol(Enrolment(tokens["researcher"], written.person.envelope.decode()))
+    hub.roster.enrol(Enrolment(tokens["researcher"], written.person.envelope.decode()))
     hub.database.close()
 
 

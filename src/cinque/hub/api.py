@@ -25,7 +25,7 @@ def build(
 ) -> FastAPI:
     """The hub's application."""
     app = application("Cinque hub", on_error=on_error)
-    identified = identify(hub.public_key, use_once, hub.clock)
+    identified = identify(hub.roster.public_key, use_once, hub.clock)
     app.include_router(relay_router(hub, identified))
 
     @app.get("/health")
@@ -36,12 +36,12 @@ def build(
     async def enrol(request: Request) -> Response:
         same_version(request)
         enrolment = parse_strict(Enrolment, await read_body(request), "An enrolment", max_bytes=65536)
-        return Response(await to_thread.run_sync(hub.enrol, enrolment), media_type=JSON)
+        return Response(await to_thread.run_sync(hub.roster.enrol, enrolment), media_type=JSON)
 
     @app.get("/tres")
     def tres(who: Identify = Depends(identified)) -> Response:
         who()
-        return Response(canonical(hub.tres()), media_type=JSON)
+        return Response(canonical(hub.roster.tres()), media_type=JSON)
 
     @app.post("/requests")
     def submit(

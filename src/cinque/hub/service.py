@@ -1,4 +1,4 @@
-"""What the hub decides: who is enrolled, what is offered to whom, who may fetch what. One verb = one transaction.
+"""What the hub decides: what is offered to whom, who may fetch what. One verb = one transaction.
 
 The hub can delay, drop, reorder and observe. It cannot forge a question or an answer, or read one: requests are signed
 by people, results are sealed to them, and nobody learns a key from here.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection
 
 from cinque.crate import dsse
-from cinque.crate.cards import HubCard, PersonCard, TreCard, accept_change, read_card
-from cinque.crate.keys import KeyRing, key_id
+from cinque.crate.cards import HubCard, PersonCard, read_card
+from cinque.crate.keys import KeyRing
 from cinque.crate.request import expired, read_request, verify_request
 from cinque.errors import Conflict, Forbidden, NotFound, Refused
 from cinque.hub import store
+from cinque.hub.roster import Roster
 from cinque.hub.rounds import go_on
 from cinque.lib.canonical import canonical
 from cinque.lib.clock import Clock, rfc3339
@@ -37,17 +37,14 @@ from cinque.storage.files import Files
 from cinque.wire.messages import (
     CANCEL_TYPE,
     SEALED_TYPE,
-    SILENT,
     Blob,
     CancelStatement,
-    Enrolment,
     RequestStatus,
     Return,
     SealedStatement,
     TaskStatus,
 )
 
-TOKEN_DAYS = 7
 SETTLED = FINAL | {State.AWAITING_SIGN_OFF, State.IN_REVIEW}  # ended, or waiting for a person
 
 
@@ -63,101 +60,10 @@ class Hub:
         self.files = files
         self.waiters = Waiters()
         self.clock = clock
-        self.card = card
+        self.roster = Roster(database, card, self.waiters.waits, clock=clock, random=random)
         self._ring = ring
         self._random = random
-        self._keys: dict[str, store.Party] = {}
-        self._seen: dict[str, datetime] = {}
-        self._since = clock()
         self.on_change: Callable[[], None] = lambda: None
-
-    # --- who is enrolled -------------------------------------------------------------------------------------------
-
-    def invite(self, label: str) -> str:
-        """A one-time token for a person or a TRE, good for a week. Only its digest is kept."""
-        token = self._random(24).hex()
-        with self.database.write() as conn:
-            expires = self.clock().timestamp() + TOKEN_DAYS * 86400
-            store.add_token(conn, sha256_hex(token.encode()), label, expires)
-            self._audit(conn, AuditEntry("enrolment", "invite", "operator", self.clock(), label))
-        return token
-
-    def enrol(self, enrolment: Enrolment) -> bytes:
-        """Exchange a token for a place: the card's bearer may call from now on. The hub's own card."""
-        card = read_card(enrolment.card.encode())
-        if isinstance(card, HubCard):
-            raise Refused("card-kind", "A hub does not enrol another hub.", remedy="Send a person's or a TRE's card.")
-        new = _party(card, enrolment.card)
-        with self.database.write() as conn:
-            known = store.party(conn, new.id)
-            if known is not None:
-                accept_change(known.card.encode(), enrolment.card.encode())
-            other = store.party_by_key(conn, new.call_key)
-            if other is not None and other.id != new.id:
-                raise Refused(
-                    "call-key-taken", "Somebody else here calls with this key.", remedy="Make keys of your own."
-                )
-            if not store.burn_token(conn, sha256_hex(enrolment.token.encode()), new.id, self.clock().timestamp()):
-                raise Forbidden(
-                    "token-refused",
-                    "The enrolment token is unknown, used or older than a week.",
-                    remedy="Ask the hub's operator for a new one.",
-                )
-            store.add_party(conn, new, self.clock().timestamp())
-            self._audit(conn, AuditEntry(new.id, "enrol", new.call_key, self.clock(), new.kind))
-        self._keys.clear()  # also the key of an earlier card, which calls no longer
-        return self.card.envelope
-
-    def public_key(self, key: str) -> str | None:
-        """The public key of an enrolled caller."""
-        party = self._party(key)
-        return party.call_public if party else None
-
-    def _party(self, key: str) -> store.Party | None:
-        party = self._keys.get(key)
-        if party is None:
-            with self.database.read() as conn:
-                party = store.party_by_key(conn, key)
-            if party is not None:
-                self._keys[key] = party
-        return party
-
-    def _person(self, key: str) -> store.Party:
-        party = self._party(key)
-        if party is None or party.kind != "person":
-            raise Forbidden("not-a-person", "Only an enrolled researcher may do this.")
-        return party
-
-    def peer(self, key: str) -> str:
-        """The TRE whose gate calls."""
-        party = self._party(key)
-        if party is None or party.kind != "tre":
-            raise Forbidden("not-a-peer", "Only an enrolled TRE's gate may do this.")
-        self._seen[party.id] = self.clock()
-        return party.id
-
-    def tres(self) -> list[dict[str, Any]]:
-        """The TREs of this federation, with the card and the signed description each gave. Pin cards elsewhere."""
-        with self.database.read() as conn:
-            found = store.parties(conn, "tre")
-        return [
-            {
-                "id": p.id,
-                "name": p.name,
-                "card": p.card,
-                "description": p.description,
-                "seen": _text(self._last_seen(p.id)),
-            }
-            for p in found
-        ]
-
-    def _last_seen(self, tre: str) -> datetime | None:
-        return self.clock() if self.waiters.waits(tre) else self._seen.get(tre)
-
-    def _offline(self, task: Task) -> bool:
-        """Whether a task waits for a TRE that does not call. A hub that just started cannot say that nobody called."""
-        seen = self._last_seen(task.tre) or self._since
-        return task.state is State.OFFERED and (self.clock() - seen).total_seconds() > SILENT
 
     # --- requests --------------------------------------------------------------------------------------------------
 
@@ -167,7 +73,7 @@ class Hub:
         The same packet again gives the same receipt. Raises Refused for a packet that is not in its form, is not
         signed by the caller, or asks a TRE that is not enrolled; Conflict for another packet under a used id or key.
         """
-        person = self._person(key)
+        person = self.roster.person(key)
         request = read_request(packet)
         statement = request.statement
         card = read_card(person.card.encode())
@@ -245,15 +151,21 @@ class Hub:
         """How a request of the caller stands; None when nothing is newer than the version given, or when only a
         `settled` one is wanted and a task still moves by itself. `results`: with the sealed bytes that are few.
         """
-        person = self._person(key)
+        person = self.roster.person(key)
         with self.database.read() as conn:
             request = self._own(conn, person, request_id)
             if request.version <= newer_than:
                 return None
             tasks = store.tasks_of(conn, request.id)
-            if settled and not all(t.state in SETTLED or self._offline(t) for t in tasks):
+            if settled and not all(
+                t.state in SETTLED or (t.state is State.OFFERED and self.roster.silent(t.tre)) for t in tasks
+            ):
                 return None
             return self._status(conn, request, tasks, with_bytes=results)
+
+    def _settled(self, task: Task) -> bool:
+        """Whether a task has ended, waits for a person, or waits for a TRE that does not call."""
+        return task.state in SETTLED or (task.state is State.OFFERED and self.roster.silent(task.tre))
 
     def _status(
         self, conn: Connection, request: store.Request, tasks: Sequence[Task], *, with_bytes: bool = False
@@ -275,7 +187,7 @@ class Hub:
                     t.code,
                     t.round,
                     tuple(blob for r, blob in zip(results, blobs, strict=True) if r.task == t.id),
-                    rfc3339(self._last_seen(t.tre) or self._since),
+                    rfc3339(self.roster.last_seen(t.tre)),
                 )
                 for t in tasks
             ),
@@ -283,7 +195,7 @@ class Hub:
 
     def requests(self, key: str) -> list[RequestStatus]:
         """The caller's latest requests, newest first."""
-        person = self._person(key)
+        person = self.roster.person(key)
         with self.database.read() as conn:
             found = store.requests_of(conn, person.id, 100)
             return [self._status(conn, request, store.tasks_of(conn, request.id)) for request in found]
@@ -296,7 +208,7 @@ class Hub:
 
     def result(self, key: str, digest: str) -> bytes:
         """Sealed bytes that answer a request of the caller."""
-        person = self._person(key)
+        person = self.roster.person(key)
         with self.database.read() as conn:
             owned = store.owns_result(conn, digest, person.id)
         if not owned:
@@ -305,7 +217,7 @@ class Hub:
 
     def cancel(self, key: str, request_id: str, envelope: bytes) -> RequestStatus:
         """Stop a request: what no TRE has taken ends here; the others are told, with the person's own signature."""
-        person = self._person(key)
+        person = self.roster.person(key)
         signed = dsse.open_envelope(envelope, CANCEL_TYPE)
         card = read_card(person.card.encode())
         if not isinstance(card, PersonCard):
@@ -343,6 +255,10 @@ class Hub:
             raise Conflict("too-late", f"Too late to cancel: released{' at ' + said if said else ''}.")
 
     # --- what the relay asks ---------------------------------------------------------------------------------------
+
+    def peer(self, key: str) -> str:
+        """The TRE whose gate calls."""
+        return self.roster.peer(key)
 
     def leased(self, peer: str, offers: Sequence[Offer], conn: Connection) -> None:
         """A gate took work: the life cycle's `lease`, after a `lapse` where an earlier lease had run out."""
@@ -420,10 +336,6 @@ class Hub:
         self.waiters.wake(f"request:{request}")
 
 
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else rfc3339(moment)
-
-
 def _instant(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
@@ -435,9 +347,3 @@ def _released_at(release: str) -> str:
         return parse_strict(SealedStatement, envelope.payload, "A sealed statement").at
     except Refused:
         return ""
-
-
-def _party(card: PersonCard | TreCard, text: str) -> store.Party:
-    if isinstance(card, PersonCard):
-        return store.Party(card.id, "person", card.name, key_id("Ed25519", card.call), card.call, text)
-    return store.Party(card.id, "tre", card.name, key_id("Ed25519", card.gate_transport), card.gate_transport, text)
