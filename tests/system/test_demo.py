@@ -19,6 +19,7 @@ from cinque.crate.archive import pack, unpack
 from cinque.crate.cards import Members
 from cinque.crate.check import examine
 from cinque.crate.verify import verify
+from cinque.federation import omop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -135,6 +136,28 @@ def test_a_missing_tre_is_not_a_zero(demo: Demo) -> None:
 
 def test_exactness_is_not_claimed_while_a_tre_is_missing(demo: Demo) -> None:
     assert demo.question("one-tre-down")["exactness"] == "bounded"
+
+
+def test_the_regression_is_the_one_on_all_rows_together(demo: Demo) -> None:
+    """Against statsmodels, on the data set itself."""
+    import duckdb
+    import numpy as np
+    import statsmodels.api as sm
+
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{omop.source_file()}' AS data (READ_ONLY)")
+        rows = connection.execute(
+            f"SELECT drug, sex, gi_bleed FROM ({omop.PEOPLE_SQL}) WHERE drug IS NOT NULL"
+        ).fetchall()
+    design = np.array([[1.0, drug == "diclofenac", sex == "M"] for drug, sex, _ in rows])
+    pooled = sm.GLM([float(bled) for *_, bled in rows], design, sm.families.Binomial()).fit()
+    question = demo.question("odds-of-gi-bleed")
+    answer = question["answer"]
+    assert question["missing"] == []
+    assert answer["n"] == len(rows)
+    assert answer["rounds"] > 1
+    assert list(answer["coef"].values()) == pytest.approx(list(pooled.params), rel=1e-7)
+    assert list(answer["se"].values()) == pytest.approx(list(pooled.bse), rel=1e-6)
 
 
 def test_rows_are_not_people(demo: Demo) -> None:

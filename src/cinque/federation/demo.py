@@ -58,6 +58,14 @@ QUESTIONS = (
         {"variable": "age", "by": ["drug"]},
     ),
     Asked(
+        "odds-of-gi-bleed",
+        "Odds of a GI bleed by drug and sex: a logistic regression",
+        "glm",
+        "people",
+        {"formula": "gi_bleed ~ drug + sex", "family": "binomial"},
+        note="Equal to the fit on all rows together. Each TRE works out the next step itself; no coefficient travels.",
+    ),
+    Asked(
         "rows-are-not-people",
         "Conditions of women born in 1912: plenty of rows, too few people",
         "count",
