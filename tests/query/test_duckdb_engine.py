@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import math
 import random
+import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -175,6 +177,34 @@ def test_questions_from_several_threads_share_one_connection(folder: Path) -> No
     with open_duckdb(a_dataset(SOURCES["duckdb"]), folder) as source, ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _: source.aggregate(["bmi"], ["sex"], parse("age > 1")), range(40)))
     assert all(answer == answers[0] for answer in answers)
+
+
+def test_a_stream_is_interrupted_too(tmp_path: Path) -> None:
+    """Who cancels a question waits for no pass over the rows to end."""
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT range AS x FROM range(3000000)) TO '{tmp_path / 'rows.parquet'}'")
+    columns = (Column("x", "integer"),)
+    with open_duckdb(a_dataset(Source(file="rows.parquet"), None, columns), tmp_path, batch_rows=2048) as source:
+        batches = source.batches(["x"], None)
+        seen = next(batches).num_rows
+        source.interrupt(threading.get_ident())
+        with pytest.raises(Refused) as refused:
+            seen += sum(batch.num_rows for batch in batches)
+        assert refused.value.code == "not_answerable"
+        assert seen < 3_000_000
+        (everyone,) = source.aggregate(["x"], [], None)  # and the next question is answered
+        assert everyone.rows == 3_000_000
+
+
+def test_a_failure_in_mid_stream_has_no_cause(tmp_path: Path) -> None:
+    """The engine's message would quote the value that it could not read."""
+    (tmp_path / "rows.csv").write_text("x\n" + "1\n" * 100_000 + "secret-value\n")
+    columns = (Column("x", "integer"),)
+    with open_duckdb(a_dataset(Source(file="rows.csv"), None, columns), tmp_path, batch_rows=2048) as source:
+        with pytest.raises(Refused) as refused:
+            list(source.batches(["x"], None))
+        assert refused.value.code == "not_answerable"
+        assert "secret" not in "".join(traceback.format_exception(refused.value))
 
 
 def test_not_a_number_is_missing(tmp_path: Path) -> None:

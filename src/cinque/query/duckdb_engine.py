@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,25 +118,16 @@ class DuckDBSource:
     def _read(self, query: exp.Select) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa  # not needed for counts, and slow to import
 
-        connection = self._open()[0].cursor()
-        try:
-            yield from connection.sql(_only_select(query)).to_arrow_reader(self._batch_rows)
-        except (duckdb.Error, pa.ArrowException) as error:
-            raise _failed(error) from None
-        finally:
-            connection.close()
+        with self._cursor() as cursor:
+            try:
+                yield from cursor.sql(_only_select(query)).to_arrow_reader(self._batch_rows)
+            except (pa.ArrowException, OSError) as error:  # a failure in mid-stream comes as OSError
+                raise _failed(error) from None
 
     def select(self, query: exp.Select) -> list[tuple[Any, ...]]:
         """All rows of a query that `sql.py` built."""
-        connection = self._open()[0].cursor()
-        self._live[threading.get_ident()] = connection
-        try:
-            return connection.execute(_only_select(query)).fetchall()
-        except duckdb.Error as error:
-            raise _failed(error) from None
-        finally:
-            self._live.pop(threading.get_ident(), None)
-            connection.close()
+        with self._cursor() as cursor:
+            return cursor.execute(_only_select(query)).fetchall()
 
     def interrupt(self, thread: int) -> None:
         """Stop the query that this thread (its ident) runs, if it runs one; that thread is told `not_answerable`."""
@@ -144,6 +135,20 @@ class DuckDBSource:
         if connection is not None:
             with suppress(duckdb.Error):  # it ended in the meantime
                 connection.interrupt()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor that `interrupt` reaches while it is in use."""
+        cursor = self._open()[0].cursor()
+        ident = threading.get_ident()
+        self._live[ident] = cursor
+        try:
+            yield cursor
+        except duckdb.Error as error:
+            raise _failed(error) from None
+        finally:
+            self._live.pop(ident, None)
+            cursor.close()
 
     def _types(self, columns: Sequence[str]) -> Mapping[str, ColumnType]:
         for name in columns:
