@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from cinque.analyses.analysis import Result, Step
-from cinque.analyses.quantiles import ANALYSIS, Quantiles, agree, check
+from cinque.analyses.quantiles import ANALYSIS, agree, check
+from cinque.analyses.quantiles_grid import Quantiles
 from cinque.errors import Refused
 from cinque.model.datasets import Column, Dictionary
 from cinque.sdc.appetite import Appetite

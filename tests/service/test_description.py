@@ -59,7 +59,7 @@ def test_quantiles_take_several_rounds_and_hold_the_pooled_value(fed: Federation
 
 def test_quantiles_by_group_are_dicts_by_level(fed: Federation) -> None:
     asked = [0.25, 0.5]
-    answer = fed.quantiles("age", asked, low=0, high=110, by="arm")
+    answer: Any = fed.quantiles("age", asked, low=0, high=110, by="arm")
     assert not answer.missing
     assert list(answer.intervals) == list(answer.values) == ["drug", "placebo"]
     for arm in ("drug", "placebo"):
@@ -80,7 +80,7 @@ def test_quantiles_by_group_are_dicts_by_level(fed: Federation) -> None:
     assert labels == ["drug: lower quartile", "drug: median", "placebo: lower quartile", "placebo: median"]
     assert "drug, 0.5" in str(answer.chart().to_dict())
     assert "Each group was searched by itself" in answer.methods()
-    crossed = fed.quantiles("age", 0.5, low=0, high=110, by=["arm", "smokes"])
+    crossed: Any = fed.quantiles("age", 0.5, low=0, high=110, by=["arm", "smokes"])
     assert list(crossed.intervals) == [(arm, s) for arm in ("drug", "placebo") for s in ("false", "true")]
     assert crossed["drug", "true"].n == len(POOLED[(POOLED.arm == "drug") & POOLED.smokes])
 
