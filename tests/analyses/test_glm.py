@@ -445,6 +445,8 @@ def test_a_mask_is_not_released_as_a_sites_own_fit() -> None:
         ("parameter-choice", {"formula": "case ~ x", "link": "inverse"}),
         ("parameter-choice", {"formula": "case ~ x", "rounds": "one"}),
         ("parameter-choice", {"formula": "case ~ x", "max_rounds": 1}),
+        ("parameter-choice", {"formula": "case ~ x", "errors": "hc3"}),
+        ("parameter-choice", {"formula": "case ~ x", "errors": "cluster", "rounds": "few"}),
         ("formula-response", {"formula": "Surv(y, case) ~ x"}),
         ("formula-response", {"formula": "case ~ x", "family": "poisson"}),
         ("not-numeric", {"formula": "case ~ x", "weights": "g"}),
@@ -460,12 +462,15 @@ def test_what_does_not_fit_is_refused_in_words(code: str, parameters: dict[str, 
     assert caught.value.code == code
 
 
-def test_several_rows_a_person_are_refused() -> None:
-    with pytest.raises(Refused) as caught:
-        check(
-            Glm("case ~ x", levels=(("case", "false", "true"),)), Dictionary("d", "1", COLUMNS, one_row_a_person=False)
-        )
-    assert caught.value.code == "rows-not-people"
+def test_several_rows_a_person_are_refused_without_errors_by_person() -> None:
+    dictionary = Dictionary("data", "1", COLUMNS[1:], one_row_a_person=False)
+    asked = Glm("y ~ x", "poisson")
+    for one in (asked, replace(asked, errors="hc0"), replace(asked, rounds="few")):
+        with pytest.raises(Refused) as caught:
+            check(one, dictionary)
+        assert caught.value.code == "rows-not-people"
+        assert "cluster" in str(caught.value.remedy)
+    check(replace(asked, errors="cluster"), dictionary)
 
 
 def test_which_columns_an_agreement_is_compared_with() -> None:

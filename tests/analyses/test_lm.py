@@ -271,6 +271,18 @@ def test_attack_13_many_rows_of_one_person() -> None:
     assert not isinstance(history[0]["a"].figures["cross"], dict)
 
 
+def test_attack_13_the_middle_of_the_sandwich_tells_of_who_has_rows_of_two_levels() -> None:
+    """A product of two levels' scores is a sum over the people who have rows of both: three of them, or none."""
+    rows = pd.concat([ROWS, ROWS], ignore_index=True)
+    rows["y"] = rows.y + np.random.default_rng(0).normal(size=len(rows))
+    for moved, leaves in ((0, True), (3, False), (30, True)):
+        changed = rows.copy()
+        changed.loc[np.flatnonzero(ROWS.g == "b")[:moved], "g"] = "c"
+        assert changed.groupby("person").g.nunique().gt(1).sum() == moved
+        _, history = models(ANALYSIS, {"a": changed}, TEN_AND_ZEROS, unit="person", formula="y ~ g", errors="cluster")
+        assert isinstance(history[1]["a"].figures["meat"], list) == leaves
+
+
 def test_attack_14_numbers_beyond_a_double_read_as_suppressed() -> None:
     rows = ROWS.assign(x=np.where(ONE, 500.0, ROWS.x))  # its exponential has no square
     assert out(rows, formula="y ~ exp(x)")

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from cinque.analyses.analysis import Result, Step
-from cinque.analyses.quantiles import ANALYSIS, Quantiles, agree, check
+from cinque.analyses.quantiles import ANALYSIS, agree, check
+from cinque.analyses.quantiles_grid import Quantiles
 from cinque.errors import Refused
 from cinque.model.datasets import Column, Dictionary
 from cinque.sdc.appetite import Appetite
 from cinque.sdc.figures import is_suppressed
 from cinque.sdc.interval import bounds_of
-from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS, ask, sources
+from tests.analyses.tres import COLUMNS, OPEN, TEN, TEN_AND_ZEROS, a_source, ask, sources
 
 SITES = st.lists(st.integers(0, 400), min_size=2, max_size=10)
 ASKED = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -49,7 +50,7 @@ def holds(result: Result, probabilities: Any, values: Any) -> None:
             assert abs(row["value"] - value) <= result.values["precision"] / 2 + slack
 
 
-@settings(max_examples=14)
+@settings(max_examples=10)
 @given(
     sizes=SITES,
     seed=st.integers(0, 2**32 - 1),
@@ -79,7 +80,7 @@ def test_the_pooled_quantile_lies_in_the_interval(
 
 def test_recorded_values_come_out_exactly() -> None:
     """Type 7 between two people of different values too, as numpy has it, at any division among TREs."""
-    for seed in range(3):
+    for seed in range(2):
         random = np.random.default_rng(seed)
         ages = random.integers(18, 90, 501).astype(float)
         parts = np.array_split(random.permutation(ages), 2 + 4 * seed)
@@ -156,7 +157,7 @@ def widest(tre: str, history: list[dict[str, Any]], target: tuple[float, float])
     return found[0], found[1]
 
 
-@pytest.mark.parametrize("seed", range(14))
+@pytest.mark.parametrize("seed", range(10))
 def test_no_range_of_few_people_can_be_worked_out_from_all_rounds(seed: int) -> None:
     """Attack 3, and rule 11 over rounds: whatever edges were used, what lies between two of them is either as many
     people as the threshold, or may still be nearly anything that a suppressed count may be. Where zeros are released a
@@ -230,6 +231,161 @@ def test_edges_are_worked_out_and_not_received() -> None:
     assert isinstance(ANALYSIS.advance(parameters, [first, second]), Step)
 
 
+# --------------------------------------------------------------------------------------------------------------- groups
+def grouped(seed: int, n: int, sexes: Any = ("F", "M", None)) -> list[dict[str, Any]]:
+    random = np.random.default_rng(seed)
+    found = []
+    for i in range(n):
+        sex = sexes[int(random.integers(len(sexes)))]
+        x = None if random.random() < 0.05 else float(random.normal(12 if sex == "F" else 8, 3))
+        found.append({"person": f"{seed}-{i}", "sex": sex, "smokes": bool(random.random() < 0.4), "x": x})
+    return found
+
+
+def of_group(result: Result, **levels: str) -> Result:
+    """The answer as if this group had been asked for alone."""
+    rows = [row for row in result.values["quantiles"] if row["levels"] == list(levels.values())]
+    return replace(result, values={**result.values, "quantiles": rows})
+
+
+@settings(max_examples=6)
+@given(
+    seed=st.integers(0, 9999),
+    parts=st.integers(2, 6),
+    appetite=st.sampled_from([OPEN, TEN, TEN_AND_ZEROS]),
+)
+def test_each_group_has_the_quantiles_of_its_pooled_people(seed: int, parts: int, appetite: Appetite) -> None:
+    rows = grouped(seed, 600)
+    with sources({f"t{i}": rows[i::parts] for i in range(parts)}) as tres:
+        result, history = ask(ANALYSIS, tres, question(by=["sex"]), appetite)
+    pooled = pd.DataFrame(rows)
+    for group in result.values["groups"]:
+        (sex,) = group["levels"]
+        own = pooled[pooled.sex == sex].x
+        holds(of_group(result, sex=sex), ASKED, own.dropna())
+        for name, truth in (("n", own.notna().sum()), ("missing", own.isna().sum())):
+            low, high = bounds_of(group[name])
+            assert (low or 0) <= truth <= (np.inf if high is None else high)
+    low, high = bounds_of(result.values["ungrouped"])
+    assert low <= pooled.sex.isna().sum() <= high
+    backwards = [dict(reversed(list(one.items()))) for one in history]
+    assert ANALYSIS.advance(Quantiles(**question(by=("sex",))), backwards) == result
+
+
+def test_groups_are_searched_in_one_session_as_if_each_were_asked_alone() -> None:
+    rows = grouped(5, 900)
+    with sources({f"t{i}": rows[i::3] for i in range(3)}) as tres:
+        together, history = ask(ANALYSIS, tres, question(by=["sex", "smokes"]), TEN)
+        rounds = []
+        for sex in ("F", "M"):
+            for smokes in ("false", "true"):
+                where = f'sex = "{sex}" and smokes = {smokes}'
+                alone, each = ask(ANALYSIS, tres, question(where=where), TEN)
+                rounds.append(len(each))
+                found = of_group(together, sex=sex, smokes=smokes).values["quantiles"]
+                assert [{k: v for k, v in row.items() if k != "levels"} for row in found] == alone.values["quantiles"]
+    assert len(history) == max(rounds) < sum(rounds)
+    assert len(together.values["quantiles"]) == 4 * len(ASKED)
+
+
+def test_a_level_that_a_tre_does_not_declare_is_of_the_others() -> None:
+    """A dictionary that does not know a level has nobody of it: no count of it is asked there, and none is unknown."""
+    here = tuple(replace(c, levels=("F", "M", "X")) if c.name == "sex" else c for c in COLUMNS)
+    rows = {"wide": grouped(1, 500, ("F", "M", "X")), "narrow": grouped(2, 300, ("F", "M"))}
+    with a_source(rows["wide"], here) as wide, a_source(rows["narrow"]) as narrow:
+        result, history = ask(ANALYSIS, {"wide": wide, "narrow": narrow}, question(by=["sex"]), TEN)
+    for sex in ("F", "M", "X"):
+        own = [row["x"] for part in rows.values() for row in part if row["sex"] == sex and row["x"] is not None]
+        holds(of_group(result, sex=sex), ASKED, own)
+    assert [g["pooled_over"] for g in result.values["groups"]] == [["narrow", "wide"]] * 2 + [["wide"]]
+    assert not [id for one in history for id in one["narrow"].figures if '"X"' in id]
+    assert [g["levels"] for g in result.values["per_tre"]["narrow"]["groups"]] == [["F"], ["M"]]
+
+
+def test_a_group_of_few_people_is_known_between_bounds_and_takes_no_other_with_it() -> None:
+    rows = [*grouped(3, 400, ("F",)), *grouped(4, 7, ("M",))]
+    with sources({"a": rows[::2], "b": rows[1::2]}) as tres:
+        result, _ = ask(ANALYSIS, tres, question(by=["sex"], probabilities=[0.5]), TEN)
+        alone, _ = ask(ANALYSIS, tres, question(where='sex = "F"', probabilities=[0.5]), TEN)
+    large, small = result.values["quantiles"]
+    assert large == {"levels": ["F"], **alone.values["quantiles"][0]}
+    assert (small["at_least"], small["at_most"], small["value"]) == (None, None, None)
+    assert bounds_of(result.values["groups"][1]["n"]) == (0, 18)
+    assert result.values["groups"][1]["pooled_over"] == []
+    assert result.exactness == "bounded"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_range_of_few_people_of_a_group_can_be_worked_out(seed: int) -> None:
+    """Attack 3 within groups: as above, for whoever has all counts of a group of all rounds. Nothing released is a
+    total over groups, by which one group's counts would be those of all less the other's.
+    """
+    rows = {f"t{i}": grouped(10 * seed + i, 160) for i in range(2)}
+    with sources(rows) as tres:
+        _, history = ask(ANALYSIS, tres, question(by=["sex"]), TEN)
+    names = {id for one in history for released in one.values() for id in released.figures}
+    assert {id for id in names if not id.endswith((':["F"]', ':["M"]'))} == {"ungrouped"}
+    for tre, people in rows.items():
+        for sex in ("F", "M"):
+            values = np.array([p["x"] for p in people if p["sex"] == sex and p["x"] is not None])
+            own = [{tre: replace(one[tre], figures=_of(one[tre].figures, sex))} for one in history]
+            edges = {-np.inf, np.inf}
+            for one in own:
+                for id in one[tre].figures:
+                    edges |= {float(e) for e in id.removeprefix("in:[").removesuffix("]").split(",") if e != "null"}
+            for low, high in combinations(sorted(edges), 2):
+                count = int(np.sum((values >= low) & (values < high)))
+                if count < 10:
+                    least, most = widest(tre, own, (low, high))
+                    assert least < 1.5, (tre, sex, low, high, count)
+                    assert most - least > 8.5, (tre, sex, low, high, count)
+
+
+def _of(figures: dict[str, Any], sex: str) -> dict[str, Any]:
+    suffix = f':["{sex}"]'
+    return {id.removesuffix(suffix): v for id, v in figures.items() if id.startswith("in:") and id.endswith(suffix)}
+
+
+def test_somebody_with_rows_in_two_groups_counts_once_in_each_by_their_mean_there() -> None:
+    random = np.random.default_rng(12)
+    rows = [
+        {"person": str(random.integers(60)), "sex": str(random.choice(["F", "M"])), "x": float(random.integers(0, 20))}
+        for _ in range(300)
+    ]
+    rows += [{"person": "gone", "sex": "F", "x": None}, {"person": "1", "sex": None, "x": 3.0}]
+    with sources({"a": rows[:150], "b": rows[150:]}, unit="person") as found:
+        result, _ = ask(ANALYSIS, found, question(by=["sex"]))
+    parts = [pd.DataFrame(part).groupby(["sex", "person"]).x.mean() for part in (rows[:150], rows[150:])]
+    for group in result.values["groups"]:
+        (sex,) = group["levels"]
+        own = pd.concat([part.loc[sex] for part in parts])
+        holds(of_group(result, sex=sex), ASKED, own.dropna())
+        assert (group["n"], group["missing"]) == (own.notna().sum(), own.isna().sum())
+    assert result.values["ungrouped"] == 1
+
+
+def test_released_groups_that_are_not_of_the_question_are_refused() -> None:
+    asked = Quantiles(**question(by=("sex",)))
+    rows = grouped(6, 300)
+    with sources({"a": rows[::2], "b": rows[1::2]}) as tres:
+        _, history = ask(ANALYSIS, tres, question(by=["sex"]))
+    first, second = history[:2]
+    own = second["a"]
+    hostile = [
+        replace(own, shape={**own.shape, "levels": {"sex": ["F"]}}),
+        replace(own, shape={**own.shape, "groups": own.shape["groups"][:1]}),
+        replace(own, figures={k: v for k, v in own.figures.items() if k != "ungrouped"}),
+        replace(own, figures={**own.figures, "ungrouped": "some"}),
+        replace(own, figures={**own.figures, 'missing:["X"]': 1}),
+    ]
+    for one in hostile:
+        with pytest.raises(Refused):
+            ANALYSIS.advance(asked, [first, {**second, "a": one}])
+    for levels in (None, {}, {"sex": "FM"}, {"sex": [str(i) for i in range(51)]}):
+        with pytest.raises(Refused):
+            ANALYSIS.advance(asked, [{**first, "a": replace(first["a"], shape={**first["a"].shape, "levels": levels})}])
+
+
 # ------------------------------------------------------------------------------------------------------------ questions
 def dictionary(**changes: Any) -> Dictionary:
     columns = (
@@ -237,6 +393,7 @@ def dictionary(**changes: Any) -> Dictionary:
         Column("age", "integer"),
         Column("raw", "number"),
         Column("s", "text"),
+        Column("many", "text", levels=tuple(f"l{i}" for i in range(51))),
     )
     return replace(Dictionary("data", "1", columns), **changes)
 
@@ -260,6 +417,8 @@ def dictionary(**changes: Any) -> Dictionary:
         ({"variable": "s"}, "not-numeric"),
         ({"variable": "y"}, "unknown-column"),
         ({"where": "y > 1"}, "filter-unknown-column"),
+        ({"by": ("s",)}, "factor-needs-levels"),
+        ({"by": ("many",)}, "too-many-cells"),
     ],
 )
 def test_a_question_that_does_not_fit_is_refused(changes: dict[str, Any], code: str) -> None:

@@ -57,6 +57,34 @@ def test_quantiles_take_several_rounds_and_hold_the_pooled_value(fed: Federation
     assert verify(answer.crate, fed.client.members).exit_code == AUTHENTIC
 
 
+def test_quantiles_by_group_are_dicts_by_level(fed: Federation) -> None:
+    asked = [0.25, 0.5]
+    answer: Any = fed.quantiles("age", asked, low=0, high=110, by="arm")
+    assert not answer.missing
+    assert list(answer.intervals) == list(answer.values) == ["drug", "placebo"]
+    for arm in ("drug", "placebo"):
+        own = POOLED[POOLED.arm == arm]
+        truth = np.quantile(own.age, asked)
+        for (low, high), value, known in zip(answer.intervals[arm], truth, answer.values[arm], strict=True):
+            assert low <= value <= high
+            assert known is None or known == value
+        assert (answer[arm].n, answer[arm].missing) == (len(own), 0)
+        assert answer[arm].median == answer.median[arm] == answer.values[arm][1]
+    assert answer.probabilities == asked
+    assert "placebo" in str(answer)
+    assert "placebo" in answer.summary()
+    frame = answer.to_pandas("quantiles")
+    assert list(frame[frame.tre == "all"].arm) == ["drug", "drug", "placebo", "placebo"]
+    assert list(answer.to_pandas("groups").query("tre == 'all'").n) == [answer[arm].n for arm in ("drug", "placebo")]
+    labels = [text.get_text() for text in answer.plot().axes[0].get_yticklabels()]
+    assert labels == ["drug: lower quartile", "drug: median", "placebo: lower quartile", "placebo: median"]
+    assert "drug, 0.5" in str(answer.chart().to_dict())
+    assert "Each group was searched by itself" in answer.methods()
+    crossed: Any = fed.quantiles("age", 0.5, low=0, high=110, by=["arm", "smokes"])
+    assert list(crossed.intervals) == [(arm, s) for arm in ("drug", "placebo") for s in ("false", "true")]
+    assert crossed["drug", "true"].n == len(POOLED[(POOLED.arm == "drug") & POOLED.smokes])
+
+
 def test_histogram_and_missing(fed: Federation) -> None:
     drawn = fed.histogram("age", bins=4, low=20, high=80)
     counts, edges = np.histogram(POOLED.age, 4, (20, 80))

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from cinque.analyses.factors import Cell, Levels, cells
 from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from cinque.analyses.frame import Codes
 
 
 def check_number(name: str, dictionary: Dictionary) -> None:
@@ -54,7 +62,7 @@ def people_in_bins(
     """
     import numpy as np  # the client plans rounds with this module's checks, and need not wait for it
 
-    from cinque.analyses.frame import codes, numbers, starts
+    from cinque.analyses.frame import numbers, starts
 
     known = cells(by, levels or {})
     ends = np.asarray(edges, dtype=np.float64)
@@ -68,12 +76,8 @@ def people_in_bins(
         place = np.searchsorted(ends, values, side="right")
         if closed:
             place[values == ends[-1]] = width - 2
-        used = ~np.isnan(values)
-        group = np.zeros(len(values), dtype=np.int64)
-        for name in by:
-            code = codes(batch, name, (levels or {})[name])
-            used &= code >= 0
-            group = group * len((levels or {})[name]) + code
+        group, used = _groups(batch, by, levels or {})
+        used &= ~np.isnan(values)
         place = group * width + place
         if alone:
             found += np.bincount(place[used], minlength=len(found))
@@ -86,25 +90,58 @@ def people_in_bins(
 
 
 def each_once_in_bins(
-    source: Source, variable: str, edges: Sequence[float], where: Expr | None
-) -> tuple[list[int], int]:
-    """Distinct people by their value, as `people_in_bins` counts, and people without any. Each is in one range only:
-    somebody with several rows by the mean of their values.
+    source: Source,
+    variable: str,
+    edges: Sequence[float],
+    *,
+    by: Sequence[str] = (),
+    levels: Levels | None = None,
+    where: Expr | None = None,
+) -> dict[Cell, tuple[list[int], int]]:
+    """Group -> distinct people by their value, as `people_in_bins` counts, and people without any. Each is in one range
+    of a group only: somebody with several rows in it by the mean of their values there.
     """
     import numpy as np
 
     from cinque.analyses.frame import numbers, per_person, starts
 
+    known = cells(by, levels or {})
     ends = np.asarray(edges, dtype=np.float64)
-    found = np.zeros(len(ends) + 1, dtype=np.int64)
-    without, alone = 0, source.dictionary.one_row_a_person
-    for batch in source.batches((variable,), where, together=not alone):
+    width = len(ends) + 1
+    found = np.zeros(len(known) * width, dtype=np.int64)
+    without = np.zeros(len(known), dtype=np.int64)
+    alone = source.dictionary.one_row_a_person
+    for batch in source.batches((variable, *by), where, together=not alone):
         values = numbers(batch, variable)
+        group, used = _groups(batch, by, levels or {})
         if not alone and len(values):
-            both = per_person(np.column_stack([np.nan_to_num(values), ~np.isnan(values)]), starts(batch))
+            begin = starts(batch)
+            own = np.repeat(np.arange(len(begin)), np.diff(np.append(begin, len(values))))
+            order = np.flatnonzero(used)
+            order = order[np.argsort(own[order] * len(known) + group[order], kind="stable")]
+            own, group, values = own[order], group[order], values[order]
+            first = np.flatnonzero(np.diff(own * len(known) + group, prepend=-1))
+            both = per_person(np.column_stack([np.nan_to_num(values), ~np.isnan(values)]), first)
+            group, used = group[first], np.ones(len(first), dtype=bool)
             with np.errstate(invalid="ignore"):
                 values = both[:, 0] / both[:, 1]  # NaN where a person has no value
-        known = values[~np.isnan(values)]
-        without += len(values) - len(known)
-        found += np.bincount(np.searchsorted(ends, known, side="right"), minlength=len(found))
-    return found.tolist(), without
+        has = used & ~np.isnan(values)
+        without += np.bincount(group[used & ~has], minlength=len(known))
+        place = np.searchsorted(ends, values[has], side="right")
+        found += np.bincount(group[has] * width + place, minlength=len(found))
+    return {cell: (found[i * width : (i + 1) * width].tolist(), int(without[i])) for i, cell in enumerate(known)}
+
+
+def _groups(batch: pa.RecordBatch, by: Sequence[str], levels: Levels) -> tuple[Codes, NDArray[np.bool_]]:
+    """For each row the place of its group among the cells, and whether it has one."""
+    import numpy as np
+
+    from cinque.analyses.frame import codes
+
+    group = np.zeros(batch.num_rows, dtype=np.int64)
+    used = np.ones(batch.num_rows, dtype=bool)
+    for name in by:
+        code = codes(batch, name, levels[name])
+        used &= code >= 0
+        group = group * len(levels[name]) + code
+    return group, used

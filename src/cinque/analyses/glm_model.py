@@ -24,6 +24,7 @@ FAMILIES: Final = {
 MOST_ROUNDS: Final = 26
 LIKELY_ROUNDS: Final = 6
 COUNTS: Final = ("n", "missing", "outside")
+ERRORS: Final = ("classical", "hc0", "cluster")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,10 @@ class Glm:
         metadata={"description": "`all`: as many as the fit takes; `few`: one, combining each TRE's own estimates."},
     )
     max_rounds: int = field(default=MOST_ROUNDS, metadata={"description": f"At most so many, up to {MOST_ROUNDS}."})
+    errors: str = field(
+        default="classical",
+        metadata={"description": f"Standard errors: {', '.join(ERRORS)} (`cluster`: by person)."},
+    )
     levels: models.Levels = field(
         default=(), metadata={"description": "Of the factors, as all TREs declare them.", "agreed": True}
     )
@@ -52,13 +57,16 @@ class Glm:
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Which sums each figure of a round holds, as pairs of a left column (the model's, then single numbers) and a right
-    one (the model's weighted, the score's, 1)."""
+    one (the model's weighted, the score's, 1). The last round of robust errors holds one figure: of pairs of columns of
+    people's scores."""
 
     figures: Mapping[str, list[tuple[int, int]]]
 
     @classmethod
     def of(cls, parameters: Glm, step: Step, size: int) -> Layout:
         """By the parameters and the step alone."""
+        if step.values.get("meat"):
+            return cls({"meat": models.upper(size)})
         figures = {"information": models.upper(size), "score": [(j, size) for j in range(size)]}
         at = size
         for name, singles in singles_of(parameters, step).items():
@@ -89,11 +97,23 @@ def singles_of(parameters: Glm, step: Step) -> dict[str, list[str]]:
     return found
 
 
+def counts_of(parameters: Glm) -> tuple[str, ...]:
+    """The counts of a round: of rows too where a person may have several."""
+    return (*COUNTS, "rows") if parameters.errors == "cluster" else COUNTS
+
+
+def robust(parameters: Glm) -> bool:
+    """Whether errors are a sandwich, whose middle takes a round of its own."""
+    return parameters.errors != "classical"
+
+
 def told_after(parameters: Glm, rounds: int, size: int) -> int:
-    """How many numbers a TRE has given after so many rounds. Most models without terms are looked at once."""
+    """How many numbers a TRE has given after so many rounds of the fit, with those of the round after it that robust
+    errors take. Most models without terms are looked at once."""
     null = 0.0 if null_of(parameters) == "fit" else None
     steps = [Step(1, {}), Step(2, {"null": 0.0}), *(Step(number, {"null": null}) for number in range(3, rounds + 1))]
-    return sum(len(Layout.of(parameters, step, size).pairs) for step in steps[:rounds])
+    meat = len(models.upper(size)) if robust(parameters) else 0
+    return meat + sum(len(Layout.of(parameters, step, size).pairs) for step in steps[:rounds])
 
 
 def null_of(parameters: Glm) -> str:

@@ -10,7 +10,7 @@ from cinque.analyses import estimates, models
 from cinque.analyses.analysis import History, Released, Result, Step
 from cinque.analyses.combine import count, exact_ids, exactness, members_of, total
 from cinque.analyses.factors import malformed
-from cinque.analyses.glm_model import COUNTS, Glm, Layout, family_of, null_of, singles_of
+from cinque.analyses.glm_model import Glm, Layout, counts_of, family_of, null_of, robust, singles_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class Session:
     """What the rounds so far say: `used` are the members whose first sums were released, in the order of their ids;
     `sums`: round by round, figure by figure, added up over them; `own`: the last round's, by member; `stopped`: a
-    member's sums could not leave any more."""
+    member's sums could not leave any more; `n`: people, `rows`: theirs; `meat`: the middle of the sandwich of robust
+    errors, None while there is none."""
 
     terms: list[str]
     used: list[str]
@@ -32,6 +33,8 @@ class Session:
     own: dict[str, dict[str, list[float]]]
     n: int
     stopped: bool
+    rows: int
+    meat: list[float] | None = None
 
 
 def advance(parameters: Glm, history: History) -> Step | Result:
@@ -39,13 +42,24 @@ def advance(parameters: Glm, history: History) -> Step | Result:
     if parameters.rounds == "few":
         return estimates.advance(parameters.family, history)
     session, scoring, null = _replay(parameters, history)
-    done = scoring is None or scoring.converged or scoring.stopped or session.stopped
-    if not done and len(history) < parameters.max_rounds:
-        assert scoring is not None  # noqa: S101 - done otherwise
-        return Step(len(history) + 1, {"beta": scoring.beta.tolist(), "null": null})
+    step = None if session.stopped else _next(parameters, len(history) + 1, scoring, null)
+    if step is not None and session.meat is None:
+        return step
     last = exactness(members_of(history, len(history)))
     exact = "bounded" if last == "bounded" else exactness(members_of(history))
     return Result(_values(parameters, history, session, scoring), exact)
+
+
+def _next(parameters: Glm, number: int, scoring: Scoring | None, null: float | None) -> Step | None:
+    """The step of this round: the next coefficients; the final ones again, for the middle of the sandwich; or none."""
+    if scoring is None or scoring.stopped:
+        return None
+    beta = scoring.beta.tolist()
+    if scoring.converged:
+        left = number <= parameters.max_rounds
+        return Step(number, {"beta": beta, "null": None, "meat": True}) if robust(parameters) and left else None
+    # Robust errors keep one of the rounds for themselves.
+    return Step(number, {"beta": beta, "null": null}) if number + robust(parameters) <= parameters.max_rounds else None
 
 
 def _replay(parameters: Glm, history: History) -> tuple[Session, Scoring | None, float | None]:
@@ -53,31 +67,37 @@ def _replay(parameters: Glm, history: History) -> tuple[Session, Scoring | None,
     from cinque.stats.glm import scoring
 
     terms = models.terms_of(members_of(history))
-    step, used, stopped = Step(1, {}), None, False
+    step: Step | None = Step(1, {})
+    used: list[str] | None = None
+    stopped, meat = False, None
     sums: list[dict[str, list[float]]] = []
     own: dict[str, dict[str, list[float]]] = {}
     found: Scoring | None = None
     null: float | None = None
     for number in range(1, len(history) + 1):
+        if step is None or meat is not None:
+            raise malformed()
         layout = Layout.of(parameters, step, len(terms))
         members = members_of(history, number)
-        given = {tre: _sums(released, layout, number, terms) for tre, released in members}
+        given = {tre: _sums(parameters, released, layout, number, terms) for tre, released in members}
         if used is None:
             used = [tre for tre, each in given.items() if each is not None]
         here = {tre: each for tre in used if (each := given.get(tre)) is not None}
         if not used or len(here) < len(used):
             stopped = bool(used)
             break
+        added = {name: models.add_up([each[name] for each in here.values()]) for name in layout.figures}
+        if "meat" in added:
+            meat = added["meat"]
+            continue
         own = here
-        sums.append(
-            {name: models.add_up([each[name] for each in here.values()]) for name in layout.figures}
-        )  # fmt: skip
+        sums.append(added)
         found = scoring([_sum_of(each, len(terms)) for each in sums])
-        null = _null(parameters, sums, sum(_n(history, tre) for tre in used))
-        step = Step(number + 1, {"beta": found.beta.tolist(), "null": null})
+        null = _null(parameters, sums, sum(_rows(parameters, history, tre) for tre in used))
+        step = _next(parameters, number + 1, found, null)
     used = used or []
-    session = Session(terms, used, sums, own, sum(_n(history, tre) for tre in used), stopped)
-    return session, found, null
+    n, rows = sum(_n(history, tre) for tre in used), sum(_rows(parameters, history, tre) for tre in used)
+    return Session(terms, used, sums, own, n, stopped, rows, meat), found, null
 
 
 def _n(history: History, tre: str) -> int:
@@ -87,13 +107,28 @@ def _n(history: History, tre: str) -> int:
     return value
 
 
-def _sums(released: Released, layout: Layout, number: int, terms: list[str]) -> dict[str, list[float]] | None:
+def _rows(parameters: Glm, history: History, tre: str) -> int:
+    n, rows = _n(history, tre), count(history[0][tre], "rows") if "rows" in counts_of(parameters) else None
+    if rows is None:
+        return n
+    alone = history[0][tre].shape.get("one_row_a_person")
+    if not isinstance(rows, int) or rows < n or (alone and rows > n):
+        raise malformed()  # they share the fate of n
+    return rows
+
+
+def _sums(
+    parameters: Glm, released: Released, layout: Layout, number: int, terms: list[str]
+) -> dict[str, list[float]] | None:
     """The sums that a member released, None where one is suppressed or beyond a double. Raises Refused for what is no
     such partial."""
-    exact_ids(released, [*COUNTS, *layout.figures])
-    if released.shape != {"round": number, "terms": terms}:
+    exact_ids(released, [*counts_of(parameters), *layout.figures])
+    shape = dict(released.shape)
+    if parameters.errors == "cluster" and not isinstance(shape.pop("one_row_a_person", None), bool):
         raise malformed()
-    for name in COUNTS:
+    if shape != {"round": number, "terms": terms}:
+        raise malformed()
+    for name in counts_of(parameters):
         count(released, name)
     known = [name for name in layout.figures if not models.shut(released.figures[name])]
     found = {name: models.numbers(released.figures[name], len(layout.figures[name])) for name in known}
@@ -109,7 +144,7 @@ def _sum_of(sums: Mapping[str, list[float]], size: int) -> Any:
     return Sums(models.symmetric(sums["information"], size), np.array(sums["score"]), deviance)
 
 
-def _null(parameters: Glm, sums: Sequence[Mapping[str, list[float]]], n: int) -> float | None:
+def _null(parameters: Glm, sums: Sequence[Mapping[str, list[float]]], rows: int) -> float | None:
     """The next predictor of the model without terms to look at, less the offset; None where no more is needed."""
     import numpy as np
 
@@ -130,7 +165,7 @@ def _null(parameters: Glm, sums: Sequence[Mapping[str, list[float]]], n: int) ->
     if kind == "offset":
         return 0.0
     start = dict(zip(singles_of(parameters, Step(1, {}))["start"], sums[0]["start"], strict=True))
-    mean = start["response"] / start.get("weight", n) if start.get("weight", n) > 0 else float("nan")
+    mean = start["response"] / start.get("weight", rows) if start.get("weight", rows) > 0 else float("nan")
     with np.errstate(all="ignore"):
         eta = float(family_of(parameters)[1].eta(np.array([mean]))[0])
     return eta if np.isfinite(eta) else 0.0
@@ -143,6 +178,7 @@ STOPPED: Final = {
     "suppressed": "In a later round a TRE's sums could not leave any more.",
     "rounds": "The rounds were used up before the fit converged.",
     "nobody": "No TRE's sums could leave.",
+    "errors": "The sums of the last round could not leave, so there are no such errors.",
 }
 
 
@@ -155,9 +191,10 @@ def _values(parameters: Glm, history: History, session: Session, found: Scoring 
         "link": family_of(parameters)[1].name,
         "terms": session.terms,
         "method": "Fisher scoring",
-        **{name: total(everyone, name) for name in COUNTS},
+        "errors": parameters.errors,
+        **{name: total(everyone, name) for name in counts_of(parameters)},
         "pooled_over": session.used,
-        "per_tre": {tre: {name: count(released, name) for name in COUNTS} for tre, released in members},
+        "per_tre": {tre: {name: count(released, name) for name in counts_of(parameters)} for tre, released in members},
         "converged": bool(found and found.converged),
         "separation": bool(found and found.separated),
         "iterations": found.iterations if found else 0,
@@ -166,6 +203,8 @@ def _values(parameters: Glm, history: History, session: Session, found: Scoring 
     why = "nobody" if found is None else found.stopped or ("suppressed" if session.stopped else "rounds")
     if not values["converged"]:
         values["stopped"] = STOPPED[why]
+    elif robust(parameters) and session.meat is None:
+        values["stopped"] = STOPPED["errors" if session.stopped else "rounds"]
     if found is None or len(session.sums) < 2 or found.stopped == "collinear":
         return values | dict.fromkeys(("coef", "se", "p", "confint", "deviance", "null_deviance", "aic", "loglik"))
     return values | _fitted(parameters, session, found)
@@ -181,39 +220,46 @@ def _fitted(parameters: Glm, session: Session, found: Scoring) -> dict[str, Any]
     # The coefficients are those at which the last sums were worked out, and the errors are from these sums.
     beta, last = _looked_at(session, found), session.sums[-1]
     information = models.symmetric(last["information"], size)
-    df = session.n - size
+    df = session.rows - size
     fit = dict(zip(singles_of(parameters, Step(2, {"null": None}))["fit"], last["fit"], strict=True))
     deviance = fit["deviance"]
     dispersion = 1.0 if not family.estimated else fit["pearson"] / df if df > 0 else None
     inverted = inverse(information)
     tested: dict[str, Any] = dict.fromkeys(("coef", "se", "p", "confint"))
     if inverted is not None and dispersion is not None:
-        tested = wald(session.terms, beta, inverted * dispersion, df if family.estimated else None)
+        covariance, df_t = inverted * dispersion, df
+        if session.meat is not None:
+            covariance, df_t = _sandwich(parameters, session, inverted, df)
+        tested = wald(session.terms, beta, covariance, df_t if family.estimated else None)
+        if robust(parameters) and session.meat is None:
+            tested |= dict.fromkeys(tested.keys() - {"coef"})
     start = dict(
         zip(singles_of(parameters, Step(1, {})).get("start", ()), session.sums[0].get("start", ()), strict=True)
     )
     likelihood = loglik(
         family,
         deviance,
-        n=session.n,
-        weight=start.get("weight", float(session.n)),
+        n=session.rows,
+        weight=start.get("weight", float(session.rows)),
         constant=start.get("constant", 0.0),
         ratio=fit.get("ratio", 0.0),
     )
+    if session.rows > session.n:
+        likelihood = None  # rows of one person are not independent
     estimated = size + (family.estimated and family.likelihood)
     nulls = [each["null"][0] for each in session.sums if "null" in each]
     values = tested | {
         "deviance": deviance,
         "null_deviance": nulls[-1] if nulls else None,
         "df_resid": df,
-        "df_null": session.n - int(models.formula_of(parameters).intercept),
+        "df_null": session.rows - int(models.formula_of(parameters).intercept),
         "dispersion": dispersion,
         "loglik": likelihood,
         "aic": None if likelihood is None else -2 * likelihood + 2 * estimated,
-        "errors_at": "the information at the final coefficients",
+        "errors_at": f"the {'sandwich' if robust(parameters) else 'information'} at the final coefficients",
         "heterogeneity": None,
     }
-    if len(session.used) > 1 and found.converged and dispersion:
+    if len(session.used) > 1 and found.converged and dispersion and session.rows == session.n:
         # Rao's score test of one set of coefficients for all TREs against a set for each.
         q = 0.0
         for own in session.own.values():
@@ -225,6 +271,17 @@ def _fitted(parameters: Glm, session: Session, found: Scoring) -> dict[str, Any]
         free = size * (len(session.used) - 1)
         values["heterogeneity"] = {"Q": q, "df": free, "p": chi2_p(q, free)}
     return values
+
+
+def _sandwich(parameters: Glm, session: Session, inverted: Array, df: int) -> tuple[Array, int]:
+    """The covariance of robust errors, and the degrees of freedom where the dispersion is estimated, as `lm` has."""
+    covariance = inverted @ models.symmetric(session.meat or [], len(session.terms)) @ inverted
+    if parameters.errors != "cluster":
+        return covariance, df
+    people, rows = session.n, session.rows
+    if people < 2 or df < 1:
+        return covariance * float("nan"), 0
+    return covariance * (people / (people - 1) * (rows - 1) / df), people - 1
 
 
 def _looked_at(session: Session, found: Scoring) -> Array:

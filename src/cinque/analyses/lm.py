@@ -85,16 +85,19 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
             yield part
 
     several = not source.dictionary.one_row_a_person
+    found: tuple[dict[str, Any], Evidence, int | None]
     with np.errstate(all="ignore"):
         if step.round == 1:
-            found = _products(passes, made, weighted=parameters.weights is not None, several=several)
+            found = *_products(passes, made, weighted=parameters.weights is not None, several=several), None
         else:
             found = _residuals(passes, made, step.values["line"], parameters.errors, several=several)
-    values, sums = found
+    values, sums, smallest = found
+    if smallest is None:
+        smallest = groups.smallest()
     if not all(np.isfinite(each).all() for each in values.values()):
         values, sums = models.unwritable(values), models.NOBODY
     sums = sums.and_also(models.of_groups(groups))
-    evidence = {"people": counts["n"], "smallest": groups.smallest(), "sums": sums}
+    evidence = {"people": counts["n"], "smallest": smallest, "sums": sums}
     shape = {"round": step.round, "terms": list(made.names), "one_row_a_person": not several}
     return Partial(shape, counts | values, evidence)
 
@@ -160,7 +163,10 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
     return values, judged.worst([*told, *models.telling(means, levels, empty), *singles]).and_also(whole)
 
 
-def _residuals(passes: Any, made: Any, line: Line, errors: str, *, several: bool) -> tuple[dict[str, Any], Evidence]:
+def _residuals(
+    passes: Any, made: Any, line: Line, errors: str, *, several: bool
+) -> tuple[dict[str, Any], Evidence, int | None]:
+    """The last: 0 where rule 13 finds nobody behind the middle of the sandwich, beside what it finds in the groups."""
     import numpy as np
 
     from cinque.stats.crossproducts import Products
@@ -204,14 +210,17 @@ def _residuals(passes: Any, made: Any, line: Line, errors: str, *, several: bool
     levels = models.factor_levels(made)
     coded = [False, False, *(bool(level) for level in levels[int(line.intercept) :])]
     told = [pair for pair, level in zip(sums, coded, strict=True) if not (level and rss.constant(pair))]
-    values, evidence = {"residuals": rss.of(sums)}, rss.worst(told)
+    values, evidence, smallest = {"residuals": rss.of(sums)}, rss.worst(told), None
     if meat:
         judged = Judged(middle, meat, lambda: ((scores, scores) for _, _, scores in again()))
         empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
         whole = models.of_leverages(leverages, lambda: ((scores, None) for _, _, scores in again()))
         values["meat"] = judged.of(meat)
-        evidence = evidence.and_also(judged.worst(models.telling(meat, levels, empty))).and_also(whole)
-    return values, evidence
+        shown = models.telling(meat, levels, empty)
+        if several:
+            shown, smallest = models.telling_of_people(judged, meat, levels, empty)
+        evidence = evidence.and_also(judged.worst(shown)).and_also(whole)
+    return values, evidence, smallest
 
 
 def figures(parameters: Lm, partial: Partial) -> Figures:

@@ -269,6 +269,18 @@ def telling(
     return [(j, k) for j, k in pairs if tells(j, k)]
 
 
+def telling_of_people(
+    judged: Judged, pairs: Sequence[tuple[int, int]], levels: Sequence[Mapping[str, str]], empty: Sequence[bool]
+) -> tuple[list[tuple[int, int]], int | None]:
+    """As `telling`, of products of what was first added up over each person's rows, among which both of two levels of
+    one factor may be: such a product is a sum over the people who have both. The second is 0 where that is nobody for
+    some two levels (rule 13, as for any pair of levels), None otherwise."""
+    told = telling(pairs, levels, empty)
+    both = [(j, k) for j, k in pairs if apart(levels[j], levels[k]) and not empty[j] and not empty[k]]
+    nobody = [pair for pair in both if judged.constant(pair) and judged.of([pair]) == [0.0]]
+    return [*told, *(pair for pair in both if pair not in nobody)], 0 if nobody else None
+
+
 # ------------------------------------------------------------------------------------------------------------ numbers
 def upper(size: int) -> list[tuple[int, int]]:
     """The places on and above the diagonal, row by row: the order in which a symmetric matrix is released."""

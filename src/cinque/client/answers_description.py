@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,40 +11,86 @@ from cinque.client.answer import Answer
 from cinque.sdc.figures import is_suppressed
 
 
-@dataclass(frozen=True, repr=False)
-class QuantilesAnswer(Answer):
-    """`intervals` and `values`, in the order of `probabilities`; `median`, `ranges`."""
+@dataclass(frozen=True)
+class GroupQuantiles:
+    """Quantiles of one group: `intervals` and `values` in the order of `probabilities`; people `n` and `missing`, each
+    a number or the suppressed form; the TREs `pooled_over`.
+    """
 
-    @property
-    def probabilities(self) -> list[float]:
-        """Which quantiles."""
-        return [float(row["probability"]) for row in self._rows]
-
-    @property
-    def intervals(self) -> list[tuple[float, float]]:
-        """(low, high), between which the pooled type 7 quantile lies; -inf or inf where no end is known."""
-        return [
-            (
-                -math.inf if row["at_least"] is None else row["at_least"],
-                math.inf if row["at_most"] is None else row["at_most"],
-            )
-            for row in self._rows
-        ]
-
-    @property
-    def values(self) -> list[float | None]:
-        """The quantile where it is known to the declared precision, else None."""
-        return [row["value"] for row in self._rows]
+    probabilities: tuple[float, ...]
+    intervals: list[tuple[float, float]]
+    values: list[float | None]
+    n: Any
+    missing: Any
+    pooled_over: tuple[str, ...]
 
     @property
     def median(self) -> float | None:
         """The median where it was asked for and is known to the declared precision, else None."""
         return dict(zip(self.probabilities, self.values, strict=True)).get(0.5)
 
+
+@dataclass(frozen=True, repr=False)
+class QuantilesAnswer(Answer):
+    """`intervals` and `values`, in the order of `probabilities`; `median`, `ranges`. With groups each of the first
+    three is a dict by level (by tuple of levels where there are several factors), and `answer["level"]` is one group.
+    """
+
     @property
-    def _rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = (self.result or {}).get("quantiles", [])
-        return rows
+    def probabilities(self) -> list[float]:
+        """Which quantiles."""
+        return list(next(iter(self.groups.values())).probabilities) if self.groups else []
+
+    @property
+    def intervals(self) -> Any:
+        """(low, high), between which the pooled type 7 quantile lies; -inf or inf where no end is known."""
+        return self._of([], lambda group: group.intervals)
+
+    @property
+    def values(self) -> Any:
+        """The quantile where it is known to the declared precision, else None."""
+        return self._of([], lambda group: group.values)
+
+    @property
+    def median(self) -> Any:
+        """The median where it was asked for and is known to the declared precision, else None."""
+        return self._of(None, lambda group: group.median)
+
+    @property
+    def groups(self) -> dict[tuple[str, ...], GroupQuantiles]:
+        """By tuple of levels; one, under (), without groups."""
+        result = self.result or {}
+        found: dict[tuple[str, ...], GroupQuantiles] = {}
+        for group in result.get("groups") or ([result] if result else []):
+            levels = group["levels"] if result.get("by") else []
+            rows = [row for row in result["quantiles"] if row.get("levels", []) == levels]
+            found[tuple(levels)] = GroupQuantiles(
+                tuple(float(row["probability"]) for row in rows),
+                [_interval(row) for row in rows],
+                [row["value"] for row in rows],
+                group["n"],
+                group["missing"],
+                tuple(self.names.get(tre, tre) for tre in group["pooled_over"]),
+            )
+        return found
+
+    def __getitem__(self, key: str | tuple[str, ...]) -> GroupQuantiles:
+        """One group by its levels; without groups the variable's name."""
+        groups = self.groups
+        if () in groups and key == self.parameters.get("variable"):
+            return groups[()]
+        return groups[(key,) if isinstance(key, str) else key]
+
+    def _of(self, nothing: Any, told: Callable[[GroupQuantiles], Any]) -> Any:
+        groups = self.groups
+        if not (self.result or {}).get("by"):
+            return told(groups[()]) if groups else nothing
+        return {levels if len(levels) > 1 else levels[0]: told(group) for levels, group in groups.items()}
+
+
+def _interval(row: Mapping[str, Any]) -> tuple[float, float]:
+    low, high = row["at_least"], row["at_most"]
+    return -math.inf if low is None else low, math.inf if high is None else high
 
 
 @dataclass(frozen=True, repr=False)

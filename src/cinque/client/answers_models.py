@@ -48,6 +48,12 @@ class ModelAnswer(Answer):
 
         one, two = sorted((self, other), key=lambda answer: -(answer.df_resid or 0))
         alike = ("family", "link", "n", "pooled_over")
+        if any((each.result or {}).get("rows", each.n) != each.n for each in (one, two)):
+            raise Refused(
+                "no-likelihood",
+                "Rows of one person are not independent, so these fits have no likelihood to compare.",
+                remedy="Use the Wald tests of the coefficients.",
+            )
         same = all((one.result or {}).get(key) == (two.result or {}).get(key) for key in alike)
         if not same or one.deviance is None or two.deviance is None or one.df_resid == two.df_resid:
             raise Refused(

@@ -98,14 +98,14 @@ def method(asking: Asking, analysis: Analysis[Any]) -> Callable[..., Answer]:
 
 
 def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON: a single name where several are meant becomes a list of one, None is left out."""
+    """Parameters as JSON: a single name or number where several are meant becomes a list of one, None is left out."""
     several = {f.name for f in _fields(analysis) if "tuple" in str(f.type)}
     found: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
             continue
         if name in several:
-            value = [value] if isinstance(value, str) else list(value)
+            value = [value] if isinstance(value, str | int | float) else list(value)
         found[name] = value
     return found
 

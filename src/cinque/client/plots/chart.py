@@ -62,7 +62,10 @@ def chart(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = N
         case "means":
             return _points(alt, _means(means(answer)), "of", f"mean of {values['variable']}", title, colour="whole")
         case "quantiles":
-            rows = [{"of": row["probability"], **_ends(row)} for row in values["quantiles"]]
+            rows = [
+                {"of": ", ".join([*row.get("levels", ()), row["probability"]]), **_ends(row)}
+                for row in values["quantiles"]
+            ]
             return _points(alt, rows, "of", values["variable"], title, zero=False, open_ends=True)
         case "histogram":
             return _histogram(alt, histogram_panels(answer, by_tre), values, title)

@@ -17,7 +17,9 @@ _NAMED = {"0.5": "median", "0.25": "lower quartile", "0.75": "upper quartile"}
 
 
 def quantiles(rows: Sequence[Mapping[str, Any]], across: str) -> Figure:
-    """A row for each quantile: a bar where it lies, a dot where it is known, an arrow where an end is not."""
+    """A row for each quantile, of each group: a bar where it lies, a dot where it is known, an arrow where an end is
+    not.
+    """
     made = figure(6.8, 0.4 * len(rows) + 1.1)
     axes = made.add_subplot()
     ends = [end for row in rows for end in (row["at_least"], row["at_most"], row["value"]) if end is not None]
@@ -44,14 +46,17 @@ def quantiles(rows: Sequence[Mapping[str, Any]], across: str) -> Figure:
         axes.plot([known, known + away], [place, place], alpha=0)  # so that the axis reaches there
         texts.append(f"{known:g} or more" if high is None else f"{known:g} or less")
     quiet(axes)
-    axes.set_yticks(
-        places, [_NAMED.get(row["probability"], f"{float(row['probability']):.4g} quantile") for row in rows]
-    )
+    axes.set_yticks(places, list(map(_named, rows)))
     axes.set_ylim(0.4, len(rows) + 0.6)
     axes.set_xlabel(label(across))
     axes.margins(x=0.06)
     beside(axes, places, texts)
     return made
+
+
+def _named(row: Mapping[str, Any]) -> str:
+    words = _NAMED.get(row["probability"], f"{float(row['probability']):.4g} quantile")
+    return ": ".join(filter(None, [label(", ".join(row.get("levels", ()))), words]))
 
 
 def means(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], across: str) -> Figure:
