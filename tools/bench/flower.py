@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -120,14 +121,16 @@ class Fleet:
             )
 
     def _launch(self, kind: str, name: str, *arguments: str) -> None:
-        with self._log(name).open("wb") as log:
-            self._started.append(
-                subprocess.Popen(
+        try:
+            with self._log(name).open("wb") as log:
+                process = subprocess.Popen(
                     [BIN / f"flower-{kind}", *arguments],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(), cwd=self.home,
                     preexec_fn=end_with_parent,
-                )
-            )  # fmt: skip
+                )  # fmt: skip
+        except OSError as reason:
+            raise NotMeasured(f"Flower's {kind} cannot be started: {reason}") from reason
+        self._started.append(process)
 
     def _environment(self) -> dict[str, str]:
         # Not ours: no proxy may stand before loopback, and bytecode is kept.
@@ -153,7 +156,7 @@ class Fleet:
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=seconds,
                 env=self._environment(), cwd=self.home,
             )  # fmt: skip
-            said = (done.stderr + done.stdout).strip() or said
+            said = _plain(done.stderr + done.stdout) or said
             with suppress(ValueError):
                 answer = json.loads(done.stdout[done.stdout.index("{") :])
                 if isinstance(answer, dict) and answer.get("success"):
@@ -174,8 +177,13 @@ class Fleet:
 
     def _ends(self) -> str:
         logs = [self._log(name) for name in ("superlink", *self.folders) if self._log(name).exists()]
-        ends = [(log, log.read_text("utf-8", "replace").strip().splitlines()[-3:]) for log in logs]
+        ends = [(log, _plain(log.read_text("utf-8", "replace")).splitlines()[-3:]) for log in logs]
         return "\n".join(f"{log.name}: {line}" for log, lines in ends for line in lines)
+
+
+def _plain(text: str) -> str:
+    """Without the colours of a terminal."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text).strip()
 
 
 def _descendants(root: int) -> list[tuple[int, str]]:
