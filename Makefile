@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ROC := .venv-roc
+FLWR := .venv-flwr
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 
@@ -16,7 +17,7 @@ help:  ## list the verbs
 demo: $(VENV)/.ready  ## a whole federation on this machine, on synthetic data
 	$(BIN)/cinque demo
 
-test: system check $(if $(CI),$(ROC)/.ready)  ## system packages, check, tests (with CI=true the slow ones too)
+test: system check $(if $(CI),$(ROC)/.ready $(FLWR)/.ready)  ## system packages, check, tests (with CI=true the slow ones too)
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(if $(CI),,-m "not slow")
 
 check: $(VENV)/.ready  ## style, types and import contracts
@@ -30,9 +31,11 @@ docs: $(VENV)/.ready  ## print the reference pages from the code, and build the 
 	$(BIN)/python -m sphinx -W -q -b html docs docs/_build/html
 
 bench: $(VENV)/.ready $(ROC)/.ready  ## measure a federation, the checking of crates and the statistics on this machine
+	-@$(MAKE) --silent $(FLWR)/.ready  # a peer: without it, the rest is measured all the same
 	$(BIN)/python -m cinque.federation.bench
 	$(BIN)/python tools/bench-crate
 	$(BIN)/python tools/bench-statistics --large
+	$(BIN)/python tools/bench-flower
 
 lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRADE=--upgrade for newer versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --all-extras --group dev --group docs -o requirements/dev.txt
@@ -40,10 +43,11 @@ lock: $(BIN)/uv  ## renew the pins: versions and hashes, never an address; UPGRA
 	$(COMPILE) $(UPGRADE) --group build -c requirements/dev.txt -o requirements/build.txt
 	echo uv | $(COMPILE) $(UPGRADE) - -c requirements/dev.txt -o requirements/uv.txt
 	echo roc-validator | $(COMPILE) $(UPGRADE) - -o requirements/roc.txt
+	printf 'flwr\npyarrow\n' | $(COMPILE) $(UPGRADE) - -o requirements/flwr.txt
 	@! grep -nE '://|^-' requirements/*.txt || { echo "The pins above name an address or an option."; exit 1; }
 
 clean:  ## remove what can be made again
-	rm -rf $(VENV) $(ROC) build dist docs/_build docs/_pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(ROC) $(FLWR) build dist docs/_build docs/_pictures .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: system
@@ -61,6 +65,14 @@ $(VENV)/.ready: pyproject.toml requirements/dev.txt requirements/build.txt $(BIN
 $(ROC)/.ready: requirements/roc.txt $(BIN)/uv
 	test -x $(ROC)/bin/python || $(PYTHON) -m venv $(ROC)
 	$(BIN)/uv pip sync --quiet --python $(ROC)/bin/python --require-hashes --only-binary :all: requirements/roc.txt
+	@touch $@
+
+# Flower, for the benchmark beside it and that one's slow test, never at run time. Each of its tasks is a process that
+# starts from nothing: with its bytecode at hand.
+$(FLWR)/.ready: requirements/flwr.txt $(BIN)/uv
+	test -x $(FLWR)/bin/python || $(PYTHON) -m venv $(FLWR)
+	$(BIN)/uv pip sync --quiet --python $(FLWR)/bin/python --require-hashes --only-binary :all: --compile-bytecode \
+		requirements/flwr.txt
 	@touch $@
 
 $(BIN)/uv: requirements/uv.txt

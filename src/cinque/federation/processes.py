@@ -42,7 +42,7 @@ class Service:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
         self._asked = False
 
@@ -148,7 +148,10 @@ def enrol(written: Written, url: str) -> None:
     hub.database.close()
 
 
-def _end_with_parent() -> None:
-    # A demo that is killed leaves nothing running (Linux: PR_SET_PDEATHSIG is 1). Linux means the *thread* that started
-    # the child: start services from one that lives as long as they do.
+def end_with_parent() -> None:
+    """In a child, before its program: have it end when its parent does, so that a killed demo leaves nothing running.
+
+    Linux alone (PR_SET_PDEATHSIG is 1). Linux means the *thread* that started the child: start services from one that
+    lives as long as they do.
+    """
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
