@@ -44,6 +44,14 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "family": "binomial",
         "levels": [["drug", "celecoxib", "diclofenac", "none"], ["smokes", "false", "true"]],
     },
+    "roc": {
+        "formula": "smokes",
+        "score": "x",
+        "low": 0.0,
+        "high": 100.0,
+        "bins": 8,
+        "levels": [["smokes", "false", "true"]],
+    },
     "km": {"time": "x", "event": "smokes", "by": "sex", "grid": 25.0, "until": 100.0},
     "logrank": {"time": "x", "event": "smokes", "by": "sex"},
     "cox": {"formula": "Surv(x, smokes) ~ visits"},
@@ -51,7 +59,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 # and refuse others
 ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova", "cov", "corr"}
-ONE_ROW_A_PERSON |= {"km", "logrank", "cox"}
+ONE_ROW_A_PERSON |= {"km", "logrank", "cox", "roc"}
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 

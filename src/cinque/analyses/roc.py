@@ -187,7 +187,7 @@ def figures(parameters: Roc, partial: Partial) -> Figures:
     relations: list[Relation] = []
     if "bins" in shape:
         bins = shape["bins"]
-        made = [Figure(name, "Frequencies", partial.values[name]) for name in COUNTS]
+        made = [Figure(name, "Frequencies", partial.values[name], known=name == "n") for name in COUNTS]
         relations.append(Relation("n", tuple(halves.whole(name, bins) for name in OUTCOMES)))
         for name in OUTCOMES:
             own, adding = halves.figures(name, dict(partial.values), bins)

@@ -108,7 +108,8 @@ def _bounds(
         and None not in audit(system, component, goals, threshold - 1).values()
     ):
         ceiling = threshold - 1
-    if ceiling is None and all(component.issuperset(i for i, _ in row.terms) for row in system.rows_of(component)):
+    rows = system.rows_of(component)
+    if ceiling is None and all(not row.fixed and component.issuperset(i for i, _ in row.terms) for row in rows):
         # Nothing was released beside them: nobody at all fits, and nothing stops them growing.
         yield from ((system.names[i], Bounds(0, None)) for i in component)
         return
