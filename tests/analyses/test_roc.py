@@ -355,10 +355,10 @@ def test_scores_add_up_only_over_people_who_were_told() -> None:
 
 
 def test_a_sum_of_few_different_scores_tells_how_many_have_each() -> None:
-    """Attack 12: 40 people of one group score 0.2, and one scores 0.21: the sum is hers."""
-    rows = ROWS.assign(w=np.where(ROWS.index % 2, 0.2, 0.7))
+    """Attack 12: of one group hundreds score 0.2, hundreds 0.25, and one 0.21: the sum is hers."""
+    rows = ROWS.assign(w=np.array([0.2, 0.25, 0.7])[np.arange(len(ROWS)) % 3])
     assert not sums(rows, [0.5])[1]
-    rows.loc[rows.index[1], "w"] = 0.21
+    rows.loc[rows.index[0], "w"] = 0.21
     assert sums(rows, [0.5])[1] == {"expected", "brier"}
 
 
