@@ -66,5 +66,6 @@ def test_a_curve_that_there_is_not_says_so(federation: cinque.Federation) -> Non
     answer = federation.roc("death ~ age", where="age > 98 and sex == 'M'")
     assert answer.auc is None
     assert "sums could not leave" in answer.summary()
+    assert "Fewer `bins`" in answer.summary()
     with pytest.raises(cinque.errors.Refused):
         answer.plot()

@@ -18,6 +18,7 @@ from cinque.sdc.figures import Bounds
 from cinque.stats.roc import Area, Below, add, area, wilson
 
 NOTHING: Final = dict.fromkeys(("auc", "auc_low", "auc_high", "se", "confint", "expected", "oe", "brier"))
+Told = dict[str, dict[str, Below]]  # TRE id -> outcome -> people below each place, of TREs that told how many there are
 NO_CURVE: Final = "No TRE's people with the outcome, and without, can be counted: there is no curve."
 
 
@@ -36,17 +37,6 @@ class Scored:
     def step(self, values: dict[str, Any], later: int) -> Step:
         """The round after the model's, or the one after that."""
         return Step(self.rounds + later, values if self.beta is None else {"beta": self.beta, **values})
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """People below each place of the score, by TRE and outcome, of TREs that told how many there are."""
-
-    by_tre: dict[str, dict[str, Below]]
-
-    def all(self, outcome: str) -> Below:
-        """Over the TREs, of which there is one at least."""
-        return add([each[outcome] for each in self.by_tre.values()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +60,13 @@ def advance(parameters: Roc, history: History) -> Step | Result:
     if len(history) == scored.rounds:
         return scored.step({"edges": scored.edges}, 1)
     told = _told(scored, history)
-    if not told.by_tre or not parameters.probability:
+    if not told or not parameters.probability:
         if len(history) > scored.rounds + 1:
             raise malformed()
         return _result(parameters, history, scored, told, None)
     found = _groups(scored, told)
     if len(history) == scored.rounds + 1:
-        each = [[found.counts(own[name]) for name in OUTCOMES] for own in told.by_tre.values()]
+        each = [[found.counts(own[name]) for name in OUTCOMES] for own in told.values()]
         return scored.step({"groups": found.edges, "told": each}, 2)
     if len(history) > scored.rounds + 2:
         raise malformed()
@@ -114,7 +104,7 @@ def _told(scored: Scored, history: History) -> Told:
     """The round of counts."""
     bins, number = len(scored.edges) + 1, scored.rounds + 1
     wanted = [*COUNTS, *(id for name in OUTCOMES for id in halves.ids(name, bins))]
-    found = {}
+    found: Told = {}
     for tre, released in members_of(history, number):
         exact_ids(released, wanted)
         if released.shape != {"round": number, "bins": bins}:
@@ -125,12 +115,12 @@ def _told(scored: Scored, history: History) -> Told:
         known = {name: each for name, each in own.items() if each is not None}
         if tre in scored.members and len(known) == len(own):
             found[tre] = known
-    return Told(found)
+    return found
 
 
 def _groups(scored: Scored, told: Told) -> Groups:
     """Divided where every TRE knows its people, of either outcome, so that groups hold about a tenth each."""
-    every = [below for own in told.by_tre.values() for below in own.values()]
+    every = [below for own in told.values() for below in own.values()]
     size = len(scored.edges) + 2
     known = [place for place in range(size) if all(each.at_least[place] == each.at_most[place] for each in every)]
     people = [sum(each.at_least[place] for each in every) for place in range(size)]
@@ -141,23 +131,23 @@ def _groups(scored: Scored, told: Told) -> Groups:
 def _result(parameters: Roc, history: History, scored: Scored, told: Told, found: Groups | None) -> Result:
     members = members_of(history, scored.rounds + 1)
     sums = {} if found is None else _sums(scored, history, told, found)
-    everyone = [released for tre, released in members if tre in told.by_tre] or [released for _, released in members]
+    everyone = [released for tre, released in members if tre in told] or [released for _, released in members]
     values: dict[str, Any] = {"formula": parameters.formula}
     if scored.model is None:
         values["score"] = parameters.score
     values |= {name: total(everyone, name) for name in COUNTS}
-    values |= _contents(scored, list(told.by_tre.values()))
+    values |= _contents(scored, list(told.values()))
     values |= _compared(parameters, told, found, sums)
-    values |= {"pooled_over": list(told.by_tre), "bins": len(scored.edges) + 1, "tied": scored.tied}
+    values |= {"pooled_over": list(told), "bins": len(scored.edges) + 1, "tied": scored.tied}
     values["per_tre"] = {
         tre: {name: count(released, name) for name in COUNTS}
-        | _contents(scored, [told.by_tre[tre]] if tre in told.by_tre else [])
-        | _agreement(told.by_tre.get(tre), sums.get(tre))
+        | _contents(scored, [told[tre]] if tre in told else [])
+        | _agreement(told.get(tre), sums.get(tre))
         for tre, released in members
     }
     if scored.model is not None:
         values |= {"model": scored.model, "converged": True}
-    if not told.by_tre:
+    if not told:
         values["stopped"] = NO_CURVE
     rounds = {1, *range(scored.rounds, len(history) + 1)} - {0}
     exact: Exactness = "exact"
@@ -217,11 +207,11 @@ def _sums(scored: Scored, history: History, told: Told, found: Groups) -> dict[s
         if released.shape != {"round": number, "groups": size}:
             raise malformed()
         count(released, "n")
-        if tre not in told.by_tre or any(models.shut(released.figures[name]) for name in ("expected", "brier")):
+        if tre not in told or any(models.shut(released.figures[name]) for name in ("expected", "brier")):
             continue
         expected = models.numbers(released.figures["expected"], size)
         (brier,) = models.numbers([released.figures["brier"]], 1)
-        people = [sum(each) for each in zip(*(found.counts(told.by_tre[tre][name]) for name in OUTCOMES), strict=True)]
+        people = [sum(each) for each in zip(*(found.counts(told[tre][name]) for name in OUTCOMES), strict=True)]
         _check_sums(expected, brier, people, found.edges)
         sums[tre] = expected, brier
     return sums
@@ -242,7 +232,7 @@ def _compared(
     """Calibration over the TREs that told their sums, which `calibrated_over` names."""
     if found is None or not sums:
         return {"calibration": [], "calibrated_over": []}
-    own = [told.by_tre[tre] for tre in sums]
+    own = [told[tre] for tre in sums]
     events, others = (found.counts(add([each[name] for each in own])) for name in OUTCOMES)
     expected = models.add_up([each for each, _ in sums.values()])
     brier = models.add_up([[each] for _, each in sums.values()])[0]

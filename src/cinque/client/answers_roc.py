@@ -29,6 +29,14 @@ class RocAnswer(ModelAnswer):
         """Of the points."""
         return [float(point["threshold"]) for point in (self.result or {}).get("points", [])]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What must be known of the curve before it is used."""
+        found = super().warnings
+        if self.result is not None and self.result["auc"] is None:
+            found.append("Fewer `bins`, or fewer terms, are fewer numbers: smaller TREs can take part.")
+        return found
+
     def sheets(self) -> Sequence[Any]:
         """Discrimination of each TRE and of all, calibration, coefficients, the curve of all."""
         from cinque.client.view import sheets

@@ -50,9 +50,9 @@ class Figure:
 class Model:
     """A fit, or a session of several rounds, of whose numbers rules 6 and 15 judge whether they are too many.
 
-    `figures`: the `other` figures that fall with it; `people`: distinct people fitted on; `parameters`: coefficients;
-    `numbers`: scalars released by this TRE in all rounds, this one included; `events`: people with the rarer of two
-    outcomes, None where the outcome is a number.
+    `figures`: those that fall with it, `other` figures or all of the counts that hang together; `people`: distinct
+    people fitted on; `parameters`: coefficients; `numbers`: scalars released by this TRE in all rounds, this one
+    included; `events`: people with the rarer of two outcomes, None where the outcome is a number.
     """
 
     figures: tuple[str, ...]

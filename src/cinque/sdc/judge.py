@@ -41,7 +41,7 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     low = 1 if appetite.zeros == "release" else 0
     counted = {} if _all_large(figures, low, threshold) else _counts(figures, threshold, low)
     suppressed = counted | dict.fromkeys(_unsafe(figures, appetite, counted, low), UNKNOWN)
-    rules = RULES + NUMBERS if any(figure.kind == "other" for figure in figures.figures) else RULES
+    rules = RULES + NUMBERS if figures.models or any(f.kind == "other" for f in figures.figures) else RULES
     return Judgement(dict(sorted(suppressed.items())), rules, _findings(len(suppressed), appetite))
 
 
