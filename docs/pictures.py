@@ -16,7 +16,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parent
 PICTURES = DOCS / "_pictures"
-PAGES = ("howto/read-an-answer.md", "analyses/meta.md")
+PAGES = ("howto/read-an-answer.md", "analyses/meta.md", "analyses/roc.md")
 
 
 def draw() -> None:

@@ -44,6 +44,14 @@ QUESTIONS: dict[str, dict[str, Any]] = {
         "family": "binomial",
         "levels": [["drug", "celecoxib", "diclofenac", "none"], ["smokes", "false", "true"]],
     },
+    "roc": {
+        "formula": "smokes",
+        "score": "x",
+        "low": 0.0,
+        "high": 100.0,
+        "bins": 8,
+        "levels": [["smokes", "false", "true"]],
+    },
     "km": {"time": "x", "event": "smokes", "by": "sex", "grid": 25.0, "until": 100.0},
     "logrank": {"time": "x", "event": "smokes", "by": "sex"},
     "cox": {"formula": "Surv(x, smokes) ~ visits"},
@@ -51,7 +59,7 @@ QUESTIONS: dict[str, dict[str, Any]] = {
 }
 # and refuse others
 ONE_ROW_A_PERSON = {"median-interval", "lm", "glm", "chi2", "fisher", "cmh", "ttest", "anova", "cov", "corr"}
-ONE_ROW_A_PERSON |= {"km", "logrank", "cox"}
+ONE_ROW_A_PERSON |= {"km", "logrank", "cox", "roc"}
 EVERY = {name: registry.get(name) for name in SHIPPED} | {"median-interval": several_rounds.ANALYSIS}
 
 
@@ -192,6 +200,7 @@ SUBTRACTIONS: list[tuple[str, dict[str, Any]]] = [
     ("summary", {"variable": "x"}),
     ("summary", {"variable": "x", "by": ["sex"]}),
     ("median-interval", {"variable": "x", "low": 0.0, "high": 90.0}),
+    ("roc", {"formula": "visits", "score": "x", "low": 0.0, "high": 100.0, "bins": 4}),
 ]
 
 
@@ -201,7 +210,7 @@ def test_every_subtraction_that_always_works_is_declared(name: str, asked: dict[
     """Linear identities that hold between the counts of an answer in all of many populations, found without knowing the
     analysis, are those that its sums imply: an attacker knows none that disclosure control does not.
     """
-    if name == "median-interval" and unit is not None:
+    if name in ONE_ROW_A_PERSON and unit is not None:
         return
     analysis = EVERY[name]
     parameters = parameters_of(analysis, asked)

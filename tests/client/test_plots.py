@@ -94,6 +94,37 @@ LOGRANK = {
     "expected": {"A": 4.0, "B": 4.0},
     "per_tre": {},
 }
+ROC = {
+    "auc": 0.8,
+    "auc_low": 0.75,
+    "auc_high": 0.85,
+    "confint": [0.7, 0.9],
+    "tied": False,
+    "points": [
+        {"threshold": "0.1", "sensitivity": 1.0, "specificity": 0.25},
+        {
+            "threshold": "0.2",
+            "sensitivity": {"suppressed": True, "at_least": 0.5, "at_most": 1.0},
+            "specificity": {"suppressed": True, "at_least": 0.25, "at_most": 0.75},
+        },
+        {"threshold": "0.3", "sensitivity": 0.5, "specificity": 0.75},
+    ],
+    "calibration": [
+        {
+            "predicted": "0 to 0.2",
+            "people": 50,
+            "events": 5,
+            "expected": 6.0,
+            "mean_predicted": 0.12,
+            "observed": 0.1,
+            "lower": 0.04,
+            "upper": 0.21,
+        }
+    ],
+    "brier": 0.1,
+    "oe": 0.83,
+    "per_tre": {},
+}
 SITES = {
     "statistic": 1.0,
     "per_tre": {
@@ -105,6 +136,7 @@ PEOPLE = {"people": 30, "per_tre": {"urn:n": {"people": 21}, "urn:s": {"people":
 EACH: dict[str, dict[str, Any]] = {
     "coefficients": MODEL,
     "curve": CURVE,
+    "roc": ROC,
     "histogram": HISTOGRAM,
     "quantiles": QUANTILES,
     "means": MEANS,
@@ -196,6 +228,20 @@ def test_a_curve_is_steps_from_one_and_an_area_where_it_is_not_known() -> None:
     assert [text.get_text() for text in below.texts] == ["30", "20", "10", "20", "1..9", "5"]
 
 
+def test_a_roc_curve_runs_in_the_area_of_its_bounds() -> None:
+    left, right = _all_axes(an_answer(ROC))
+    even, line = left.lines
+    assert list(even.get_xdata()) == [0, 1]
+    assert list(zip(*line.get_data(), strict=True)) == [(0, 0), (0.25, 0.5), (0.5, 0.75), (0.75, 1), (1, 1)]
+    boxes = [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in left.patches]
+    assert boxes == [(0, 0, 0.25, 0.5), (0.25, 0.5, 0.5, 0.5), (0.25, 0.5, 0.5, 0.5), (0.75, 1, 0.25, 0)]
+    assert [text.get_text() for text in left.texts] == ["AUC 0.800 (0.700 to 0.900)\nfor certain 0.750 to 0.850"]
+    assert [text.get_text() for text in right.texts] == ["observed / expected 0.83\nBrier 0.100"]
+    # Where everybody of a bin has one score the curve is straight there, and only what is suppressed is an area.
+    tied = _all_axes(an_answer(ROC | {"tied": True}))[0]
+    assert [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in tied.patches] == [(0.25, 0.5, 0.5, 0.5)]
+
+
 def test_means_stand_with_their_intervals_and_a_suppressed_one_with_a_word() -> None:
     axes = _axes(an_answer(MEANS))
     assert _labels(axes) == ["north", "south", "all"]
@@ -222,7 +268,7 @@ def test_nobodys_text_is_obeyed_or_breaks_a_picture(evil: str, tmp_path: Path) -
 
 
 # -------------------------------------------------------------------------------------------------------------- charts
-CHARTS = ("coefficients", "curve", "histogram", "quantiles", "means", "people", "bars")
+CHARTS = ("coefficients", "curve", "roc", "histogram", "quantiles", "means", "people", "bars")
 
 
 @pytest.mark.parametrize("name", CHARTS)

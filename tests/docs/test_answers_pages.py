@@ -14,7 +14,7 @@ import pytest
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["howto/read-an-answer.md", "analyses/meta.md"])
+@pytest.mark.parametrize("name", ["howto/read-an-answer.md", "analyses/meta.md", "analyses/roc.md"])
 def test_a_page_prints_what_it_says_and_draws_what_it_shows(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -80,6 +81,23 @@ def test_used_and_missing_against_the_total() -> None:
     assert set(found) in ({"missing", "used"}, {"missing", "all"})
     assert found["missing"].at_least == 0
     assert found["missing"].at_most is None or found["missing"].at_most >= 9
+
+
+def test_a_total_that_is_known_hides_none_of_its_parts() -> None:
+    # 5 of 120, the rest in two halves: to suppress the total costs least, and everybody has it from a round before.
+    parts = {"few": 5, "rest": 115, "one": 60, "other": 55}
+    sums = [Relation("all", ("few", "rest")), Relation("rest", ("one", "other"))]
+    told = counts({"all": 120} | parts, sums)
+    assert "all" in judge(told, TEN).suppressed
+    known = replace(told, figures=(replace(told.figures[0], known=True), *told.figures[1:]))
+    found = judge(known, TEN).suppressed
+    assert "all" not in found
+    assert {"few", "rest"} < set(found)
+    assert hull(known, found, 130)["few"][1] >= 9
+    # Where nothing is released beside them, they still add up to no more than that.
+    small = counts({"all": 12, "few": 5, "rest": 7}, sums[:1])
+    small = replace(small, figures=(replace(small.figures[0], known=True), *small.figures[1:]))
+    assert judge(small, TEN).suppressed["few"].at_most == 12
 
 
 def test_two_small_groups_do_not_protect_each_other_when_their_sum_is_small() -> None:

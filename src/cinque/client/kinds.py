@@ -8,6 +8,7 @@ from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
 from cinque.client.answers_association import MatrixAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
+from cinque.client.answers_roc import RocAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
 from cinque.client.answers_tests import TestAnswer
 
@@ -28,6 +29,7 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "corr": MatrixAnswer,
     "lm": ModelAnswer,
     "glm": ModelAnswer,
+    "roc": RocAnswer,
     "km": CurveAnswer,
     "logrank": LogrankAnswer,
     "cox": CoxAnswer,

@@ -24,6 +24,7 @@ class Figure:
     `people`: distinct people behind it (evidence; never leaves by this road). `kind`: `people`, a count of distinct
     people, whose value is `people`; `rows`, a count of their rows, whose value is `rows`; `other`, any other number.
     `rows` and `other` share the fate of the people-count named `of`.
+    `known`: a total that everybody has already, as from an earlier round: it is not suppressed to hide a part.
 
     Evidence of an `other` figure, each over its worst number, None where the rule does not apply to it:
     `differing`: people whose part in the number is not the commonest part (rule 14; see stats/components.py);
@@ -42,15 +43,16 @@ class Figure:
     differing: int | None = None
     remainder: float | None = None
     smallest: int | None = None
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
     """A fit, or a session of several rounds, of whose numbers rules 6 and 15 judge whether they are too many.
 
-    `figures`: the `other` figures that fall with it; `people`: distinct people fitted on; `parameters`: coefficients;
-    `numbers`: scalars released by this TRE in all rounds, this one included; `events`: people with the rarer of two
-    outcomes, None where the outcome is a number.
+    `figures`: those that fall with it, `other` figures or all of the counts that hang together; `people`: distinct
+    people fitted on; `parameters`: coefficients; `numbers`: scalars released by this TRE in all rounds, this one
+    included; `events`: people with the rarer of two outcomes, None where the outcome is a number.
     """
 
     figures: tuple[str, ...]

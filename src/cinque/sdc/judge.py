@@ -41,7 +41,7 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     low = 1 if appetite.zeros == "release" else 0
     counted = {} if _all_large(figures, low, threshold) else _counts(figures, threshold, low)
     suppressed = counted | dict.fromkeys(_unsafe(figures, appetite, counted, low), UNKNOWN)
-    rules = RULES + NUMBERS if any(figure.kind == "other" for figure in figures.figures) else RULES
+    rules = RULES + NUMBERS if figures.models or any(f.kind == "other" for f in figures.figures) else RULES
     return Judgement(dict(sorted(suppressed.items())), rules, _findings(len(suppressed), appetite))
 
 
@@ -108,7 +108,8 @@ def _bounds(
         and None not in audit(system, component, goals, threshold - 1).values()
     ):
         ceiling = threshold - 1
-    if ceiling is None and all(component.issuperset(i for i, _ in row.terms) for row in system.rows_of(component)):
+    rows = system.rows_of(component)
+    if ceiling is None and all(not row.fixed and component.issuperset(i for i, _ in row.terms) for row in rows):
         # Nothing was released beside them: nobody at all fits, and nothing stops them growing.
         yield from ((system.names[i], Bounds(0, None)) for i in component)
         return

@@ -17,12 +17,13 @@ from cinque.sdc.figures import Figure, Relation
 class Row:
     """Sum of coefficient x change over `terms` (index, coefficient): equal to 0 when `slack` is None, otherwise at
     least -slack. A `shadow` row is not known of the counts themselves (see `build`): it binds what protects, not what
-    is known.
+    is known. `fixed`: what the counts add up to is known whatever is suppressed.
     """
 
     terms: tuple[tuple[int, int], ...]
     slack: int | None = None
     shadow: bool = False
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class System:
         ids = sorted(indices)
         place = {i: k for k, i in enumerate(ids)}
         rows = tuple(
-            Row(tuple((place[i], c) for i, c in row.terms), row.slack, row.shadow)
+            Row(tuple((place[i], c) for i, c in row.terms), row.slack, row.shadow, row.fixed)
             for row in self.rows
             if row.terms[0][0] in place
         )
@@ -157,7 +158,8 @@ def _rows(
         if relation.kind == "sum":
             if excess:
                 raise ValueError(f"the relation of {relation.total} is false")
-            yield Row(adding)
+            known = counts[total].known
+            yield Row(adding[:-1] if known else adding, fixed=known)
             continue
         if excess < 0 or any(values[p] > values[total] for p in parts):
             raise ValueError(f"the relation of {relation.total} is false")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cinque.client.plots.choose import (
     cells,
+    curve_of_scores,
     estimates,
     histogram_panels,
     kind,
@@ -16,6 +17,7 @@ from cinque.client.plots.choose import (
     shown,
     survival_curves,
 )
+from cinque.client.plots.roc import middle, outline
 from cinque.client.plots.style import PALETTE
 from cinque.client.records import bounds, number
 from cinque.client.view import figure as printed
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 _HALF: Final = 1.959963984540054
 _WIDTH: Final = 480
 _WHOLE: Final = ("one TRE", "all TREs")
-_KINDS: Final = ("curve", "coefficients", "histogram", "quantiles", "bars", "means", "people")
+_KINDS: Final = ("curve", "roc", "coefficients", "histogram", "quantiles", "bars", "means", "people")
 
 
 def chart(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = None, intercept: bool = False) -> Any:
@@ -48,6 +50,8 @@ def chart(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = N
     match found:
         case "curve":
             return _curve(alt, survival_curves(answer, by_tre), values, title)
+        case "roc":
+            return _roc(alt, curve_of_scores(values), answer.per_tre if by_tre else {}, title)
         case "coefficients":
             named = ratio(values)
             ratios = named is not None if exponentiate is None else exponentiate
@@ -239,3 +243,47 @@ def _curve(alt: Any, curves: Mapping[str, Sequence[Any]], values: Mapping[str, A
         base.mark_area(opacity=0.4, **marks).encode(x=x, y=alt.Y("low:Q", scale=scale), y2="high:Q", **hue),
         *(base.mark_line(**marks).encode(x=x, y=alt.Y(f"{side}:Q", scale=scale), **hue) for side in ("low", "high")),
     )
+
+
+def _roc(alt: Any, values: Mapping[str, Any], by_tre: Mapping[str, Mapping[str, Any]], title: str) -> Any:
+    """The curve, with the area in which it runs or with each TRE's; calibration beside it where it is known."""
+    every = {**{tre: own for tre, own in by_tre.items() if own.get("points")}, "all": values}
+    rows = [
+        {"of": name, "x": x, "y": y, "place": place}
+        for name, own in every.items()
+        for place, (x, y) in enumerate(middle(own["points"]))
+    ]
+    x = alt.X("x:Q", title="1 - specificity", scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("y:Q", title="sensitivity", scale=alt.Scale(domain=[0, 1]))
+    hue = {"color": alt.Color("of:N", title=None, sort=list(every), scale=alt.Scale(range=list(PALETTE)))}
+    even = {"strokeDash": [4, 3], "color": "#6f777b"}
+    layers = [
+        alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])).mark_line(**even).encode(x=x, y=y),
+        alt.Chart(alt.Data(values=rows))
+        .mark_line(color=PALETTE[0])
+        .encode(x=x, y=y, order="place:Q", **(hue if len(every) > 1 else {})),
+    ]
+    if not by_tre:
+        boxes = [
+            {"x": left, "y": low, "right": right, "high": high}
+            for (left, low), (right, high) in outline(values["points"], tied=values["tied"])
+        ]
+        area = alt.Chart(alt.Data(values=boxes)).mark_rect(opacity=0.18, color=PALETTE[0])
+        layers.insert(0, area.encode(x=x, x2="right:Q", y=y, y2="high:Q"))
+    curve = alt.layer(*layers).properties(width=_WIDTH * 2 // 3, height=_WIDTH * 2 // 3, title=title)
+    groups = [group for group in values["calibration"] if group["people"]]
+    if not groups:
+        return curve
+    most = min(1.0, 1.06 * max(max(group["mean_predicted"], group["upper"]) for group in groups))
+    x = alt.X("mean_predicted:Q", title="predicted", scale=alt.Scale(domain=[0, most]))
+    y = alt.Y("observed:Q", title="observed", scale=alt.Scale(domain=[0, most]))
+    ends = [{"mean_predicted": end, "observed": end} for end in (0, most)]
+    base = alt.Chart(alt.Data(values=groups))
+    calibration = alt.layer(
+        alt.Chart(alt.Data(values=ends)).mark_line(**even).encode(x=x, y=y),
+        base.mark_rule(color="#1d1d1b").encode(x=x, y=alt.Y("lower:Q", title="observed"), y2="upper:Q"),
+        base.mark_point(filled=True, size=60, opacity=1, color=PALETTE[0]).encode(
+            x=x, y=y, tooltip=["predicted:N", "people:Q", "events:Q", "expected:Q"]
+        ),
+    )
+    return alt.hconcat(curve, calibration.properties(width=_WIDTH * 2 // 3, height=_WIDTH * 2 // 3))

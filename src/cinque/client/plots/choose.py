@@ -19,12 +19,14 @@ _RATIOS: Final = {"logit": "odds ratio", "log": "rate ratio", "cloglog": "hazard
 
 
 def kind(values: Mapping[str, Any], term: str = "") -> str:
-    """curve, forest, coefficients, histogram, quantiles, bars, means, observed, missing, matrix or people. Raises
+    """curve, roc, forest, coefficients, histogram, quantiles, bars, means, observed, missing, matrix or people. Raises
     Refused where the values have no picture.
     """
     per_tre = [own for own in values.get("per_tre", {}).values() if isinstance(own, Mapping)]
     if isinstance(values.get("times"), list) and isinstance(values.get("survival"), list | Mapping):
         return "curve"
+    if isinstance(values.get("points"), list) and "auc" in values:
+        return "roc"
     if term:
         return "forest"
     if isinstance(values.get("coef"), Mapping):
@@ -65,7 +67,7 @@ def plot(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = No
     those of all; `exponentiate`: coefficients as ratios (without: where the model is of logarithms); `intercept`:
     whether it is drawn. Raises Refused without figures or a picture.
     """
-    from cinque.client.plots import bars, curves, forest, intervals
+    from cinque.client.plots import bars, curves, forest, intervals, roc
 
     values = shown(answer)
     match kind(values):
@@ -75,6 +77,8 @@ def plot(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = No
                 across=values.get("time") or "time",
                 legend="TRE" if by_tre else str(values.get("by") or ""),
             )
+        case "roc":
+            return roc.roc(curve_of_scores(values), answer.per_tre if by_tre else {})
         case "coefficients":
             named = ratio(values)
             ratios = named is not None if exponentiate is None else exponentiate
@@ -147,6 +151,13 @@ def survival_curves(answer: Answer, by_tre: bool = False) -> dict[str, list[Entr
     if not known:
         raise Refused("no-figures", "No curve is known: there is nothing to draw.")
     return known
+
+
+def curve_of_scores(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values of a ROC curve. Raises Refused where there is none."""
+    if values["auc"] is None:
+        raise Refused("no-figures", "No curve is known: there is nothing to draw.", remedy="See `.warnings`.")
+    return values
 
 
 def cells(answer: Answer, by_tre: bool = False) -> tuple[str, str, dict[str, dict[str, dict[str, Any]]]]:
