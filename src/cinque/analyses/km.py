@@ -78,9 +78,9 @@ def partial(source: Source, parameters: Km, _step: Step) -> Partial:
 def figures(parameters: Km, partial: Partial) -> Figures:
     """See analyses/steps.py. Nothing is a total over groups, or with those missing."""
     groups = steps.groups_of(parameters.by, parameters.levels)
-    made, relations = steps.figures(dict(partial.values), groups, len(parameters.points))
+    made, chains = steps.figures(dict(partial.values), groups, len(parameters.points))
     made += [Figure(name, "Frequencies", partial.values[name]) for name in COUNTS]
-    return Figures(tuple(made), tuple(relations))
+    return Figures(tuple(made), chains=chains)
 
 
 def advance(parameters: Km, history: History) -> Result:
@@ -209,7 +209,6 @@ ANALYSIS: Analysis[Km] = Analysis(
     fields=(
         Field("n:[group]", "people", "Frequencies", "People of the group."),
         Field("at_risk:[group, place]", "people", "HazardSurvivalTables", "People at risk as an interval begins."),
-        Field("left:[group, place, place]", "people", "HazardSurvivalTables", "People who leave between, either way."),
         Field("events:[group, place]", "people", "HazardSurvivalTables", "People with the event before it begins."),
         Field("missing", "people", "Frequencies", "People without a time, an event or a group."),
         Field("outside", "people", "Frequencies", "People whose time is before 0."),

@@ -123,8 +123,8 @@ def figures(parameters: Logrank, partial: Partial) -> Figures:
     groups = steps.groups_of(parameters.by, parameters.levels)
     made = [Figure(name, "Frequencies", partial.values[name]) for name in km.COUNTS]
     if not parameters.stratified:
-        more, relations = steps.figures(dict(partial.values), groups, len(parameters.points))
-        return Figures((*made, *more), tuple(relations))
+        more, chains = steps.figures(dict(partial.values), groups, len(parameters.points))
+        return Figures((*made, *more), chains=chains)
     relations = []
     for group in groups:
         n, events, censored = (label(name, group) for name in ("n", "events", "censored"))
@@ -275,7 +275,6 @@ ANALYSIS: Analysis[Logrank] = Analysis(
         Field("expected", "people", "StatisticalHypothesisTests", "Stratified: events expected of each group."),
         Field("variance", "people, squared", "StatisticalHypothesisTests", "Stratified: covariance, upper triangle."),
         Field("at_risk:[group, place]", "people", "HazardSurvivalTables", "Grid: at risk as an interval begins."),
-        Field("left:[group, place, place]", "people", "HazardSurvivalTables", "Grid: who leave between, either way."),
         Field("events:[group, place]", "people", "HazardSurvivalTables", "Grid: with the event before it begins."),
         Field("missing", "people", "Frequencies", "People without a time, an event or a group."),
         Field("outside", "people", "Frequencies", "People whose time is before 0."),
