@@ -172,9 +172,30 @@ def advance(parameters: Logrank, history: History) -> Result:
         }
     else:
         values |= _on_grid(parameters, groups, members)
+    values["reason"] = None if values["statistic"] is not None else _reason(values)
     for name in km.COUNTS:
         values[name] = total((released for _, released in members), name)
     return Result(values, exactness(members))
+
+
+def _reason(values: Mapping[str, Any]) -> str:
+    """Why there is no statistic, from what was released."""
+    if not values["pooled_over"]:
+        if values["stratified"]:
+            return "There is no statistic: no TRE's numbers could leave."
+        if any(one["points"] for one in values["per_tre"].values()):
+            return (
+                "There is no statistic: the TREs have no point in common at which every one told how many are at risk. "
+                "Ask with wider steps, or stratified by TRE."
+            )
+        return "There is no statistic: no TRE could tell of every group how many are at risk."
+    present = [group for group, n in values["n"].items() if n != 0]
+    if len(present) < 2:
+        who = f"only group `{present[0]}` has people" if present else "no group has people"
+        return f"There is no statistic: {who}."
+    if not any(values["observed"].values()):
+        return "There is no statistic: nobody had the event."
+    return "There is no statistic: whenever somebody had the event, people of one group alone were at risk."
 
 
 def _stratum(released: Released, groups: Sequence[steps.Group]) -> LogRank | None:

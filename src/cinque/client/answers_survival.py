@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from cinque.client.answer import Answer
 from cinque.client.answers_models import ModelAnswer
+from cinque.client.answers_tests import TestAnswer
 
 _COLUMNS: Final = ("at_risk", "events", "censored", "survival", "lower", "upper")
 
@@ -37,8 +38,9 @@ class CurveAnswer(Answer):
 
 
 @dataclass(frozen=True, repr=False)
-class LogrankAnswer(Answer):
-    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`."""
+class LogrankAnswer(TestAnswer):
+    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`; on a grid the `points` on which it stands. Where
+    there is no statistic `reason` says why."""
 
     def sheets(self) -> Sequence[Any]:
         """The groups, then the test."""
@@ -82,10 +84,10 @@ def _compared(values: Mapping[str, Any]) -> dict[str, Any]:
     """Records of the groups, and of the test."""
     names = ("n", "observed", "expected")
     groups = [{"group": level, **{name: (values[name] or {}).get(level) for name in names}} for level in values["n"]]
-    return {
-        "compared": groups,
-        "test": [{"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}],
-    }
+    test = {"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}
+    if values.get("points"):
+        test["steps"] = len(values["points"])
+    return {"compared": groups, "test": [test]}
 
 
 def _grouped(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
