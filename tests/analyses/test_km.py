@@ -278,6 +278,24 @@ def _dictionary() -> Any:
     return a_dataset(columns=COLUMNS).dictionary()
 
 
+def test_tres_that_measure_the_time_in_different_units_are_refused() -> None:
+    """A point of the grid would be three months in one and three days in the other."""
+    days, months, silent = (
+        replace(_dictionary(), columns=(replace(COLUMNS[0], unit_of_measure=unit), *COLUMNS[1:]))
+        for unit in ("days", "months", "")
+    )
+    assert ANALYSIS.agree is not None
+    asked = Km(**ASKED, grid=3.0, until=9.0)
+    with pytest.raises(Refused, match="days, months"):
+        ANALYSIS.agree(asked, {"one": days, "two": months})
+    agreed = ANALYSIS.agree(asked, {"one": days, "two": silent})
+    assert agreed.unit == "days"
+    ANALYSIS.check(agreed, silent)
+    with pytest.raises(Refused) as caught:  # at the TRE itself, whatever the asker's client did
+        ANALYSIS.check(agreed, months)
+    assert caught.value.code == "unit-differs"
+
+
 def test_a_person_with_several_rows_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         ANALYSIS.check(

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 COUNTS: Final = ("n", "events", "censored", "missing", "outside")
 MOST_ROUNDS: Final = 26
-LIKELY_ROUNDS: Final = 6
+LIKELY_ROUNDS: Final = 5  # what ordinary effects take: 4 or 5
+MOST_NUMBERS: Final = 25_000  # a round; with three TREs five rounds of them take half a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class Cox:
     points: tuple[float, ...] = field(
         default=(), metadata={"description": "The points that the grid means.", "agreed": True}
     )
+    unit: str = field(
+        default="", metadata={"description": "The time's unit of measure, from the dictionaries.", "agreed": True}
+    )
 
 
 def formula_of(parameters: Cox) -> Formula:
@@ -84,12 +88,13 @@ def agree(parameters: Cox, dictionaries: Mapping[str, Dictionary]) -> Cox:
 
     formula = formula_of(parameters)
     levels = agreed_levels(formula, dictionaries)
-    points: tuple[float, ...] = ()
-    if parameters.baseline == "common":
-        for dictionary in dictionaries.values():
-            times.check(formula, levels, parameters.where, dictionary)
-        points = times.agreed_points(parameters, formula.response.time, dictionaries)  # type: ignore[union-attr]  # checked
-    return dataclasses.replace(parameters, levels=levels, points=points)
+    if parameters.baseline != "common":
+        return dataclasses.replace(parameters, levels=levels)
+    for dictionary in dictionaries.values():
+        times.check(formula, levels, parameters.where, dictionary)
+    time = times.time_of(formula)
+    points, unit = times.agreed_points(parameters, time, dictionaries), times.agreed_unit(time, dictionaries)
+    return dataclasses.replace(parameters, levels=levels, points=points, unit=unit)
 
 
 def check(parameters: Cox, dictionary: Dictionary) -> None:
@@ -113,7 +118,20 @@ def check(parameters: Cox, dictionary: Dictionary) -> None:
             "A baseline stratified by TRE takes exact times within each TRE and has no grid.",
             remedy='Leave `grid` and `until` out, or ask with `baseline="common"`.',
         )
-    times.check(formula_of(parameters), parameters.levels, parameters.where, dictionary)
+    formula = formula_of(parameters)
+    made = times.check(formula, parameters.levels, parameters.where, dictionary)
+    if parameters.baseline != "common":
+        return
+    times.check_unit(parameters.unit, times.time_of(formula), dictionary)
+    told = sum(hazards.sums_of(parameters, len(made.names) - 1).values())
+    if told > MOST_NUMBERS:
+        raise Refused(
+            "grid-too-long",
+            f"On these {len(parameters.points)} points the model would tell {told:,} numbers a round, and "
+            f"{MOST_NUMBERS:,} are the most.",
+            remedy='Give wider steps or fewer terms, ask with `ties="breslow"` (half as many), or with '
+            '`baseline="stratified"`, which needs no grid.',
+        )
 
 
 def partial(source: Source, parameters: Cox, step: Step) -> Partial:
@@ -248,7 +266,7 @@ STOPPED: Final = {
     "suppressed": "In a later round a TRE's sums could not leave any more.",
     "rounds": "The rounds were used up before the fit converged.",
     "separated": "A coefficient grows without end: the terms tell who has the event first without error.",
-    "nobody": "No TRE's sums could leave.",
+    "nobody": 'No TRE\'s sums could leave. Fewer terms need fewer people, and `rounds="few"` the fewest.',
 }
 FITTED: Final = ("coef", "se", "z", "p", "confint", "hazard_ratio", "hazard_ratio_confint")
 TESTS: Final = ("lr", "wald", "score")
@@ -361,7 +379,7 @@ def _few(parameters: Cox, history: History) -> Result:
         **_people(members, list(own)),
         "iterations": 1,
         "converged": bool(own),
-        "stopped": None if own else STOPPED["nobody"],
+        "stopped": None if own else "No TRE's estimates could leave. Fewer terms need fewer people.",
         **dict.fromkeys((*FITTED, "heterogeneity")),
         "per_tre": {
             tre: {name: count(released, name) for name in COUNTS}

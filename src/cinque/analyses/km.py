@@ -44,6 +44,9 @@ class Km:
     points: tuple[float, ...] = field(
         default=(), metadata={"description": "The points that the grid means.", "agreed": True}
     )
+    unit: str = field(
+        default="", metadata={"description": "The time's unit of measure, from the dictionaries.", "agreed": True}
+    )
 
 
 def agree(parameters: Km, dictionaries: Mapping[str, Dictionary]) -> Km:
@@ -52,13 +55,15 @@ def agree(parameters: Km, dictionaries: Mapping[str, Dictionary]) -> Km:
 
     levels = agreed_levels(times.formula(parameters.time, parameters.event, parameters.by), dictionaries)
     points = times.agreed_points(parameters, parameters.time, dictionaries)
-    return dataclasses.replace(parameters, levels=levels, points=points)
+    unit = times.agreed_unit(parameters.time, dictionaries)
+    return dataclasses.replace(parameters, levels=levels, points=points, unit=unit)
 
 
 def check(parameters: Km, dictionary: Dictionary) -> None:
     """Raises Refused when columns, grid or filter do not fit the dictionary."""
     times.check_points(parameters)
     times.check(_formula(parameters), parameters.levels, parameters.where, dictionary)
+    times.check_unit(parameters.unit, parameters.time, dictionary)
 
 
 def _formula(parameters: Km) -> Any:
@@ -88,7 +93,12 @@ def advance(parameters: Km, history: History) -> Result:
     members, groups = one_round(history), steps.groups_of(parameters.by, parameters.levels)
     read = steps_of(members, groups, parameters.points)
     used = [tre for tre, _ in members if all(each is not None for each in read[tre])]
-    values: dict[str, Any] = {"time": parameters.time, "event": parameters.event, "by": parameters.by}
+    values: dict[str, Any] = {
+        "time": parameters.time,
+        "unit": parameters.unit,
+        "event": parameters.event,
+        "by": parameters.by,
+    }
     values |= _contents(parameters, groups, members, {tre: read[tre] for tre in used})
     values["pooled_over"] = used
     values["per_tre"] = {

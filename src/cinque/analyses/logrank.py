@@ -48,6 +48,9 @@ class Logrank:
     points: tuple[float, ...] = field(
         default=(), metadata={"description": "The points that the grid means.", "agreed": True}
     )
+    unit: str = field(
+        default="", metadata={"description": "The time's unit of measure, from the dictionaries.", "agreed": True}
+    )
 
 
 def agree(parameters: Logrank, dictionaries: Mapping[str, Dictionary]) -> Logrank:
@@ -55,8 +58,11 @@ def agree(parameters: Logrank, dictionaries: Mapping[str, Dictionary]) -> Logran
     from cinque.analyses.design import agreed_levels
 
     levels = agreed_levels(_formula(parameters), dictionaries)
-    points = () if parameters.stratified else times.agreed_points(parameters, parameters.time, dictionaries)
-    return dataclasses.replace(parameters, levels=levels, points=points)
+    if parameters.stratified:
+        return dataclasses.replace(parameters, levels=levels)
+    points = times.agreed_points(parameters, parameters.time, dictionaries)
+    unit = times.agreed_unit(parameters.time, dictionaries)
+    return dataclasses.replace(parameters, levels=levels, points=points, unit=unit)
 
 
 def check(parameters: Logrank, dictionary: Dictionary) -> None:
@@ -70,6 +76,8 @@ def check(parameters: Logrank, dictionary: Dictionary) -> None:
             remedy="Leave `grid` and `until` out, or ask with `stratified=False`.",
         )
     times.check(_formula(parameters), parameters.levels, parameters.where, dictionary)
+    if not parameters.stratified:
+        times.check_unit(parameters.unit, parameters.time, dictionary)
 
 
 def _formula(parameters: Logrank) -> Any:
