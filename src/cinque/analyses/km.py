@@ -19,6 +19,10 @@ from cinque.query.source import Source
 from cinque.sdc.figures import Bounds, Figure, Figures
 
 COUNTS = ("missing", "outside")
+CURVE = (
+    *("n", "at_risk", "events", "censored", "survival", "lower", "upper", "median", "median_interval"),
+    *("nelson_aalen", "nelson_aalen_variance", "restricted_mean", "restricted_mean_se"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +152,8 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
 
     from cinque.stats import survival
 
-    names = ("n", "at_risk", "events", "censored", "survival", "lower", "upper", "median", "median_interval")
     if not known:
-        return dict.fromkeys((*names, "nelson_aalen", "nelson_aalen_variance"))
+        return dict.fromkeys(CURVE)
     size = len(points)
     track = known[0].track()
     for other in known[1:]:
@@ -159,6 +162,7 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
     before = _sum([each.events for each in known])
     low, high = survival.curves(track)
     lower, upper = survival.band(low, high)
+    mean, error = survival.restricted_mean(points, low, high)
     events = [_between(before[j + 1][0] - before[j][1], before[j + 1][1] - before[j][0]) for j in range(size)]
     uncensored = _sum([each.uncensored for each in known])
     censored = [
@@ -179,6 +183,8 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
         ],
         "nelson_aalen": _numbers(high.hazard, low.hazard),
         "nelson_aalen_variance": _numbers(high.hazard_variance, low.hazard_variance),
+        "restricted_mean": _bounded(*mean),
+        "restricted_mean_se": _bounded(error[0], error[1] if math.isfinite(error[1]) else None),
     }
 
 

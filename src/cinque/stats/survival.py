@@ -148,6 +148,28 @@ def band(low: Curve, high: Curve, level: float = LEVEL) -> tuple[Array, Array]:
     return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
 
 
+def restricted_mean(
+    points: Sequence[float], low: Curve, high: Curve
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(bounds of the mean time up to the last point, the area under S; bounds of its standard error) of a curve that
+    lies between two others. By Greenwood, with A_j the area from point j on, the variance is the sum of A_j^2 times the
+    growth of Greenwood's sum G, that is of G_j (A_j^2 - A_{j+1}^2), in which everything only ever makes more."""
+    width = np.diff(np.asarray(points, dtype=np.float64))
+
+    def area(survival: Array) -> Array:
+        """From each point to the last."""
+        return np.append((survival[:-1] * width)[::-1].cumsum()[::-1], 0.0)
+
+    def error(survival: Array, greenwood: Array) -> float:
+        after = area(survival)
+        used = survival[:-1] > 0  # from where nobody is left nothing is added
+        part = (greenwood[:-1] * width * survival[:-1])[used] * (after[:-1] + after[1:])[used]
+        return float(np.sqrt(part.sum()))
+
+    least, most = (float(points[0] + area(of.survival)[0]) for of in (low, high))
+    return (least, most), (error(low.survival, high.greenwood), error(high.survival, low.greenwood))
+
+
 def first_at_most(values: Array, share: float = 0.5) -> int | None:
     """The place of the first that is at most `share`; None where none is."""
     with np.errstate(invalid="ignore"):
