@@ -151,6 +151,9 @@ def test_bounds_contain_the_curve(data: st.DataObject) -> None:
             most, own, least = (getattr(each, name) for each in (below, exact, above))
             assert ((own <= most * (1 + 1e-12)) | (most == np.inf)).all(), name
             assert (least <= own * (1 + 1e-12)).all(), name
+        limits, (lower, upper) = survival.band(below, above), survival.band(exact, exact)
+        assert ((limits[0] <= lower * (1 + 1e-9)) | np.isnan(limits[0]) | np.isnan(lower)).all()
+        assert ((upper <= limits[1] * (1 + 1e-9)) | np.isnan(limits[1]) | np.isnan(upper)).all()
     points = data.draw(st.lists(st.integers(1, 9), min_size=size, max_size=size).map(lambda w: np.cumsum(w).tolist()))
     means, errors = survival.restricted_mean(points, below, above)
     (mean, _), (error, _) = survival.restricted_mean(points, exact, exact)

@@ -140,11 +140,13 @@ def band(low: Curve, high: Curve, level: float = LEVEL) -> tuple[Array, Array]:
 
     z = float(ndtri((1 + level) / 2))
     with np.errstate(all="ignore"):
-        # log(-log S): the larger the lower S is.
-        top, bottom = np.log(-np.log(low.survival)), np.log(-np.log(high.survival))
-        reach = z * np.sqrt(low.greenwood) / np.abs(np.log(high.survival))
-        lower, upper = np.exp(-np.exp(top + reach)), np.exp(-np.exp(bottom - reach))
-    unknown = ~np.isfinite(reach) | (low.survival <= 0) | (high.survival >= 1)
+        # Limits are exp(-u exp(+-z sqrt(G) / u)), u = |log S|. For the lower one, u exp(v / u) is convex in u: it is
+        # largest at an end. For the upper one, u exp(-v / u) only ever rises with u.
+        most, least = -np.log(low.survival), -np.log(high.survival)
+        reach = z * np.sqrt(low.greenwood)
+        lower = np.exp(-np.maximum(most * np.exp(reach / most), least * np.exp(reach / least)))
+        upper = np.exp(-least * np.exp(-reach / least))
+        unknown = ~np.isfinite(reach / least) | (low.survival <= 0) | (high.survival >= 1)
     return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
 
 
