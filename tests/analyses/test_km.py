@@ -103,6 +103,37 @@ def test_what_was_suppressed_leaves_bounds_that_contain_the_pooled_curve(appetit
         assert low <= whole.values["median"] <= (high or np.inf)
 
 
+@settings(max_examples=10, deadline=None)
+@given(
+    sites=st.integers(1, 6),
+    seed=st.integers(0, 999),
+    n=st.integers(5, 900),
+    appetite=st.sampled_from([TEN, TEN_AND_ZEROS]),
+)
+def test_whatever_the_split_the_bounds_contain_the_pooled_curve(sites: int, seed: int, n: int, appetite: Any) -> None:
+    rows = people(n, seed, most=50)
+    tres = split(rows, sites, seed)
+    asked = {**ASKED, "by": "arm", "grid": 1.0, "until": 40.0}
+    found, _ = question(ANALYSIS, tres, COLUMNS, appetite, **asked)
+    whole, _ = question(ANALYSIS, {"all": rows}, COLUMNS, **asked)
+    for arm in "AB":
+        for name in ("survival", "at_risk", "events", "censored", "nelson_aalen", "nelson_aalen_variance"):
+            for true, said in zip(whole.values[name][arm], found.values[name][arm], strict=True):
+                _contains(said, true)
+        for name in ("n", "restricted_mean", "restricted_mean_se"):
+            _contains(found.values[name][arm], whole.values[name][arm])
+        for name, side in (("lower", -1), ("upper", 1)):
+            for true, said in zip(whole.values[name][arm], found.values[name][arm], strict=True):
+                assert said is None or true is None or side * said >= side * true - 1e-9
+
+
+def _contains(said: Any, true: Any) -> None:
+    low, high = bounds_of(said)
+    least, most = bounds_of(true)  # a standard error without end has no upper bound even where all is known
+    assert low is None or (least is not None and low <= least * (1 + 1e-9))
+    assert high is None or (most is not None and most <= high * (1 + 1e-9))
+
+
 def _suppressed(history: Any) -> int:
     return sum(is_suppressed(value) for released in history[0].values() for value in released.figures.values())
 

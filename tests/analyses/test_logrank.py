@@ -152,7 +152,7 @@ def test_tres_without_a_point_in_common_are_said_to_have_none() -> None:
 @pytest.mark.parametrize("sizes", [(300, 1_000, 3_000), (600, 600, 600)])
 def test_a_long_grid_under_a_threshold_is_tested_on_the_points_that_all_tell(sizes: tuple[int, ...]) -> None:
     r = np.random.default_rng(3)
-    tres = {}
+    tres: dict[str, list[dict[str, Any]]] = {}
     for n in sizes:
         arm = r.choice(["A", "B"], n)
         time, end = r.exponential(np.where(arm == "A", 40, 25)), r.uniform(6, 70, n)

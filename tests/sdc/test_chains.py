@@ -59,14 +59,14 @@ def test_no_further_number_could_be_told(left: list[int], rest: int) -> None:
 def test_who_runs_the_choice_for_every_table_learns_no_more_than_rule_1_says(low: int) -> None:
     """All tables of up to 12 people and four steps, threshold 3: those that are told alike are the attacker's. An
     untold number may still be any that is few away from a number told on one side."""
-    seen: dict[tuple[object, ...], list[list[int]]] = defaultdict(list)
+    seen: dict[tuple[tuple[int, int], ...], list[list[int]]] = defaultdict(list)
     for left in itertools.product(range(13), repeat=4):
         for rest in range(13 - sum(left)):
             counts = falling(left, rest)
             seen[tuple((place, counts[place]) for place in told(counts, 3, low))].append(counts)
     assert len(seen) > 100
     for known, tables in seen.items():
-        places = dict(known)  # type: ignore[arg-type]
+        places = dict(known)
         for place in range(1, 5):
             if place in places or not places:
                 continue

@@ -84,10 +84,11 @@ def _placed(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
         return "terms", [({"term": term}, _flat(key, value[term])) for term in terms]
     groups, by = groups_of(values), values.get("by") or "group"
     times = values.get("times")
-    if times and isinstance(value, list) and len(value) == len(times):
+    if times and isinstance(value, list) and len(value) == len(times) and not key.endswith(_INTERVALS):
         return "curve", [({"time": time}, {key: item}) for time, item in zip(times, value, strict=True)]
     if groups and isinstance(value, Mapping) and list(value) == groups:
-        if times and all(isinstance(each, list) and len(each) == len(times) for each in value.values()):
+        by_time = bool(times) and not key.endswith(_INTERVALS)  # on two points an interval is as long
+        if by_time and all(isinstance(each, list) and len(each) == len(times) for each in value.values()):
             return "curve", [
                 ({by: group, "time": time}, {key: item})
                 for group in groups
