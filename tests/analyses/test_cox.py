@@ -238,7 +238,7 @@ def test_five_covariates_of_500_people_in_each_of_three_tres_have_an_answer() ->
         *(Column(name, "number") for name in x),
     )
     tres = {f"tre{site}": rows[site * 500 : site * 500 + 500] for site in range(3)}
-    asked = {"formula": "Surv(t, died) ~ a + b + c + arm + stage"}
+    asked: dict[str, Any] = {"formula": "Surv(t, died) ~ a + b + c + arm + stage"}
     found, _ = question(ANALYSIS, tres, columns, TEN_AND_ZEROS, **asked)
     whole, _ = question(ANALYSIS, tres, columns, **asked)
     assert (found.values["stopped"], len(found.values["pooled_over"])) == (None, 3)
@@ -247,7 +247,7 @@ def test_five_covariates_of_500_people_in_each_of_three_tres_have_an_answer() ->
 
 
 def test_a_grid_of_too_many_numbers_is_refused_before_anything_is_sent() -> None:
-    asked = {"formula": MODEL, "baseline": "common", "until": 12.0}
+    asked: dict[str, Any] = {"formula": MODEL, "baseline": "common", "until": 12.0}
     question(ANALYSIS, {"one": ROWS}, OWN, **asked, grid=0.1)
     with pytest.raises(Refused) as caught:
         question(ANALYSIS, {"one": ROWS}, OWN, **asked, grid=0.004)
