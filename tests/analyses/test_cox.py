@@ -217,8 +217,45 @@ def test_few_events_or_few_without_shut_the_tre(died: bool) -> None:
     assert (found.values["pooled_over"], found.exactness) == (["other"], "bounded")
 
 
+def test_five_covariates_of_500_people_in_each_of_three_tres_have_an_answer() -> None:
+    """Under a threshold of ten, whose limits are a third of a number a person."""
+    r = np.random.default_rng(5)
+    n = 1_500
+    x = {name: r.normal(size=n).round(2) for name in ("a", "b", "c")}
+    arm = r.choice(["A", "B"], n)
+    stage = r.choice(["I", "II", "III"], n)
+    hazard = np.exp(0.3 * x["a"] - 0.2 * x["b"] + 0.4 * (arm == "B") + 0.5 * (stage == "III")) / 40
+    time, end = r.exponential(1 / hazard), r.uniform(6, 70, n)
+    rows = [
+        {"t": float(t), "died": bool(d), "arm": str(g), "stage": str(s), **{name: float(x[name][i]) for name in x}}
+        for i, (t, d, g, s) in enumerate(zip(np.minimum(time, end).round(2), time <= end, arm, stage, strict=True))
+    ]
+    columns = (
+        Column("t", "number"),
+        Column("died", "boolean"),
+        Column("arm", "text", levels=("A", "B")),
+        Column("stage", "text", levels=("I", "II", "III")),
+        *(Column(name, "number") for name in x),
+    )
+    tres = {f"tre{site}": rows[site * 500 : site * 500 + 500] for site in range(3)}
+    asked: dict[str, Any] = {"formula": "Surv(t, died) ~ a + b + c + arm + stage"}
+    found, _ = question(ANALYSIS, tres, columns, TEN_AND_ZEROS, **asked)
+    whole, _ = question(ANALYSIS, tres, columns, **asked)
+    assert (found.values["stopped"], len(found.values["pooled_over"])) == (None, 3)
+    assert found.values["coef"] == whole.values["coef"]
+    assert found.values["heterogeneity"]["df"] == 12
+
+
+def test_a_grid_of_too_many_numbers_is_refused_before_anything_is_sent() -> None:
+    asked: dict[str, Any] = {"formula": MODEL, "baseline": "common", "until": 12.0}
+    question(ANALYSIS, {"one": ROWS}, OWN, **asked, grid=0.1)
+    with pytest.raises(Refused) as caught:
+        question(ANALYSIS, {"one": ROWS}, OWN, **asked, grid=0.004)
+    assert (caught.value.code, "numbers a round" in str(caught.value)) == ("grid-too-long", True)
+
+
 def test_too_many_numbers_for_the_people_shut_it() -> None:
-    """Rule 15: six rounds of 36 numbers are more than a third of 144 people."""
+    """Rule 15: five rounds of 36 numbers are more than a third of 144 people."""
     found, _ = question(ANALYSIS, split(ROSSI, 3), COLUMNS, TEN_AND_ZEROS, formula=FORMULA)
     assert (found.values["pooled_over"], found.values["coef"]) == ([], None)
 

@@ -103,11 +103,49 @@ def test_what_was_suppressed_leaves_bounds_that_contain_the_pooled_curve(appetit
         assert low <= whole.values["median"] <= (high or np.inf)
 
 
+@settings(max_examples=10, deadline=None)
+@given(
+    sites=st.integers(1, 6),
+    seed=st.integers(0, 999),
+    n=st.integers(5, 900),
+    appetite=st.sampled_from([TEN, TEN_AND_ZEROS]),
+)
+def test_whatever_the_split_the_bounds_contain_the_pooled_curve(sites: int, seed: int, n: int, appetite: Any) -> None:
+    rows = people(n, seed, most=50)
+    tres = split(rows, sites, seed)
+    asked = {**ASKED, "by": "arm", "grid": 1.0, "until": 40.0}
+    found, _ = question(ANALYSIS, tres, COLUMNS, appetite, **asked)
+    whole, _ = question(ANALYSIS, {"all": rows}, COLUMNS, **asked)
+    for arm in "AB":
+        for name in ("survival", "at_risk", "events", "censored", "nelson_aalen", "nelson_aalen_variance"):
+            for true, said in zip(whole.values[name][arm], found.values[name][arm], strict=True):
+                _contains(said, true)
+        for name in ("n", "restricted_mean", "restricted_mean_se"):
+            _contains(found.values[name][arm], whole.values[name][arm])
+        for name, side in (("lower", -1), ("upper", 1)):
+            for true, said in zip(whole.values[name][arm], found.values[name][arm], strict=True):
+                assert said is None or true is None or side * said >= side * true - 1e-9
+
+
+def _contains(said: Any, true: Any) -> None:
+    low, high = bounds_of(said)
+    least, most = bounds_of(true)  # a standard error without end has no upper bound even where all is known
+    assert low is None or (least is not None and low <= least * (1 + 1e-9))
+    assert high is None or (most is not None and most <= high * (1 + 1e-9))
+
+
 def _suppressed(history: Any) -> int:
     return sum(is_suppressed(value) for released in history[0].values() for value in released.figures.values())
 
 
 # ---------------------------------------------------------------------------------------------------------- the attacks
+def _told(figures: dict[str, Any], points: int, name: str = "at_risk") -> dict[int, int]:
+    """Place -> the number told there."""
+    start = {0: figures["n:[]"] if name == "at_risk" else 0}
+    every = start | {j: figures[f'{name}:["{j}"]'] for j in range(1, points + 1)}
+    return {j: value for j, value in every.items() if not is_suppressed(value)}
+
+
 @pytest.mark.parametrize("appetite", [TEN, TEN_AND_ZEROS])
 def test_no_merged_step_is_of_fewer_people_than_may_be_told(appetite: Any) -> None:
     """Rule 8, attack 3: what lies between two numbers at risk that are told is a step, whichever they are."""
@@ -117,32 +155,31 @@ def test_no_merged_step_is_of_fewer_people_than_may_be_told(appetite: Any) -> No
         rows = people(150 - 10 * seed, seed, most=14)
         _, history = question(ANALYSIS, {"one": rows}, COLUMNS, appetite, **ASKED, grid=1.0, until=10.0)
         figures = history[0]["one"].figures
-        told = [figures[id] for j in range(11) if not is_suppressed(figures[id := f'at_risk:["{j}"]'])]
+        told = _told(figures, 10)
         steps += len(told)
-        for one, other in itertools.pairwise(told):
+        for one, other in itertools.combinations([*told.values(), 0], 2):  # in the end everybody has left
             assert not least <= one - other < 10
-        for j in range(1, 11):  # events stand and fall with who is at risk
-            suppressed = [is_suppressed(figures[f'{name}:["{j}"]']) for name in ("at_risk", "events")]
-            assert suppressed[0] is suppressed[1]
-        assert all(each >= 10 or (each == 0 and least) for each in told)  # the last survivors' tail is cut
+        assert told.keys() == _told(figures, 10, "events").keys()  # events stand and fall with who is at risk
     assert steps > 16
 
 
-def test_the_chain_alone_would_tell_of_nine() -> None:
-    """Why who leaves between any two points is judged: without that a merged step is of 9."""
-    from cinque.sdc.figures import Figure, Figures, Relation
-    from cinque.sdc.judge import judge
-
-    left = [30, 4, 5, 30]
-    at_risk = [99, 69, 65, 60, 30]
-    counts = {f"at_risk{j}": n for j, n in enumerate(at_risk)} | {f"left{j}": n for j, n in enumerate(left)}
-    chain = [Relation(f"at_risk{j}", (f"left{j}", f"at_risk{j + 1}")) for j in range(4)]
-    found = judge(Figures(tuple(Figure(id, "Frequencies", n) for id, n in counts.items()), tuple(chain)), TEN)
-    assert sorted(found.suppressed) == ["at_risk2", "left1", "left2"]  # 69 - 60 is told
-    rows = [{"t": j + 1, "died": True, "arm": "A"} for j, n in enumerate([*left, 30]) for _ in range(n)]
-    _, history = question(ANALYSIS, {"one": rows}, COLUMNS, TEN, **ASKED, grid=1.0, until=4.0)
-    figures = history[0]["one"].figures
-    assert is_suppressed(figures['at_risk:["1"]']) or is_suppressed(figures['at_risk:["3"]'])
+@pytest.mark.parametrize("appetite", [TEN, TEN_AND_ZEROS])
+def test_the_answer_less_what_all_but_one_tre_told_is_no_step_of_few(appetite: Any) -> None:
+    """Attack 1: the pooled numbers, less those of the other TREs; at each point and between any two."""
+    least = 1 if appetite is TEN_AND_ZEROS else 0
+    tres = split(people(450, 4, most=20), 3)
+    found, history = question(ANALYSIS, tres, COLUMNS, appetite, **ASKED, grid=1.0, until=20.0)
+    told = {tre: _told(released.figures, 20) for tre, released in history[0].items()}
+    pooled = {j: n for j, n in enumerate(found.values["at_risk"]) if not is_suppressed(n)}
+    assert len(pooled) > 3
+    for tre in tres:
+        rest = [known for name, known in told.items() if name != tre]
+        at_risk = {j: n - sum(known[j] for known in rest) for j, n in pooled.items()}  # places all others told
+        left = [one - other for one, other in itertools.combinations([*at_risk.values(), 0], 2)]
+        assert not [each for each in left if least <= each < 10]
+        for j, (events, at) in enumerate(zip(found.values["events"], found.values["at_risk"], strict=True)):
+            if not is_suppressed(events) and not is_suppressed(at) and j + 1 < 20 and j + 1 not in told[tre]:
+                raise AssertionError(f"events of a step that {tre} did not tell")
 
 
 def test_edges_around_one_person_tell_nothing_of_that_step() -> None:
@@ -150,15 +187,12 @@ def test_edges_around_one_person_tell_nothing_of_that_step() -> None:
     rows = [{"t": t, "died": d, "arm": "A"} for t in (2, 7, 9) for d in (True, False) for _ in range(30)]
     one: list[dict[str, Any]] = [*rows, {"t": 5.5, "died": True, "arm": "A"}]
     found, history = question(ANALYSIS, {"one": one}, COLUMNS, TEN, **ASKED, grid=(5.0, 5.6, 8.0))
-    figures = history[0]["one"].figures
-    assert figures['left:["1","2"]'] == {
-        "suppressed": True,
-        "at_least": 0,
-        "at_most": figures['left:["1","2"]']["at_most"],
-    }
-    assert figures['left:["1","2"]']["at_most"] >= 9
-    assert is_suppressed(figures['at_risk:["1"]']) or is_suppressed(figures['at_risk:["2"]'])
-    assert bounds_of(found.values["events"][1]) != (1, 1)
+    assert _told(history[0]["one"].figures, 3).keys() in ({0, 1, 3}, {0, 2, 3})
+    for name in ("events", "censored"):
+        low, high = bounds_of(found.values[name][1])
+        assert low == 0
+        assert high is not None
+        assert high >= 9
 
 
 def test_no_time_of_a_person_is_in_what_leaves() -> None:
@@ -198,21 +232,49 @@ def test_a_tre_of_few_is_in_the_bounds() -> None:
         assert low <= true <= high
 
 
-def test_a_grid_too_long_to_merge_is_told_whole_or_not_at_all() -> None:
-    asked = {**ASKED, "grid": 0.1, "until": 11.5}
+def test_a_grid_finer_than_the_times_is_the_same_curve() -> None:
     whole, _ = question(ANALYSIS, split(ROWS, 2), COLUMNS, **ASKED, until=12.0)
-    found, history = question(ANALYSIS, split(ROWS, 2), COLUMNS, **asked)
+    found, _ = question(ANALYSIS, split(ROWS, 2), COLUMNS, **ASKED, grid=0.1, until=11.5)
     assert found.values["survival"][9::10] == whole.values["survival"][:11]
     assert (found.exactness, found.values["median"]) == ("exact", whole.values["median"])
-    for appetite in (TEN, TEN_AND_ZEROS):  # steps of nobody, and at the end of fewer than ten
-        few = [*ROWS, {"t": 5.5, "died": True, "arm": "A"}]
-        found, history = question(ANALYSIS, {"one": few}, COLUMNS, appetite, **asked)
-        assert is_suppressed(history[0]["one"].figures["at_risk:[]"])
-        assert is_suppressed(history[0]["one"].figures["events:[]"])
-        assert all(bounds_of(said)[0] == 0 for said in found.values["survival"])
-    many = [row for row in ROWS if row["t"] <= 10] + [{"t": 20, "died": False, "arm": "A"}] * 10
-    found, history = question(ANALYSIS, {"one": many}, COLUMNS, TEN_AND_ZEROS, **asked)
-    assert not is_suppressed(history[0]["one"].figures["at_risk:[]"])
+
+
+def a_trial(n: int, seed: int, months: int = 60) -> list[dict[str, Any]]:
+    """Accrual over five years, followed to the end; time in months."""
+    r = np.random.default_rng(seed)
+    arm = r.choice(["A", "B"], n)
+    time, end = r.exponential(np.where(arm == "A", 40, 28)), r.uniform(6, 70, n)
+    observed = np.ceil(np.minimum(time, end) * months / 60)
+    return [
+        {"t": int(t), "died": bool(d), "arm": str(a)} for t, d, a in zip(observed, time <= end, arm, strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sizes", "points", "within", "median"),
+    [((300, 1_000, 3_000), 60, 0.015, 2), ((300, 300, 300), 60, 0.1, 12), ((1_000, 1_000, 1_000), 260, 0.04, 12)],
+)
+def test_a_long_grid_under_a_threshold_gives_a_narrow_curve(
+    sizes: tuple[int, ...], points: int, within: float, median: int
+) -> None:
+    """Months, or weeks, of five years, by arm: the pooled curve lies between bounds that are near each other."""
+    tres = {f"tre{n}": a_trial(size, n, points) for n, size in enumerate(sizes)}
+    asked = {**ASKED, "by": "arm", "grid": 1.0, "until": float(points)}
+    whole, _ = question(ANALYSIS, {"all": [row for rows in tres.values() for row in rows]}, COLUMNS, **asked)
+    found, _ = question(ANALYSIS, tres, COLUMNS, TEN, **asked)
+    for arm in "AB":
+        for name in ("survival", "at_risk", "nelson_aalen"):
+            for true, said in zip(whole.values[name][arm], found.values[name][arm], strict=True):
+                low, high = bounds_of(said)
+                assert low is not None
+                assert low <= true + 1e-12
+                assert high is None or true <= high + 1e-12
+        widths = [bounds_of(said) for said in found.values["survival"][arm][: points * 2 // 3]]
+        assert np.mean([(high or 1.0) - (low or 0.0) for low, high in widths]) < within
+        low, high = bounds_of(found.values["median"][arm])
+        assert low is not None
+        assert high is not None
+        assert low <= whole.values["median"][arm] <= high <= low + median
 
 
 @pytest.mark.parametrize(
@@ -247,6 +309,24 @@ def _dictionary() -> Any:
     return a_dataset(columns=COLUMNS).dictionary()
 
 
+def test_tres_that_measure_the_time_in_different_units_are_refused() -> None:
+    """A point of the grid would be three months in one and three days in the other."""
+    days, months, silent = (
+        replace(_dictionary(), columns=(replace(COLUMNS[0], unit_of_measure=unit), *COLUMNS[1:]))
+        for unit in ("days", "months", "")
+    )
+    assert ANALYSIS.agree is not None
+    asked = Km(**ASKED, grid=3.0, until=9.0)
+    with pytest.raises(Refused, match="days, months"):
+        ANALYSIS.agree(asked, {"one": days, "two": months})
+    agreed = ANALYSIS.agree(asked, {"one": days, "two": silent})
+    assert agreed.unit == "days"
+    ANALYSIS.check(agreed, silent)
+    with pytest.raises(Refused) as caught:  # at the TRE itself, whatever the asker's client did
+        ANALYSIS.check(agreed, months)
+    assert caught.value.code == "unit-differs"
+
+
 def test_a_person_with_several_rows_is_refused() -> None:
     with pytest.raises(Refused) as caught:
         ANALYSIS.check(
@@ -263,7 +343,8 @@ def test_a_person_with_several_rows_is_refused() -> None:
         ('at_risk:["1"]', "many"),
         ('events:["1"]', 10_000),
         ('events:["2"]', 1.5),
-        ('left:["0","1"]', None),
+        ('at_risk:["3"]', None),
+        ('events:["2"]', 0),
         ("missing", []),
     ],
 )

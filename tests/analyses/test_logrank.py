@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from lifelines.datasets import load_leukemia
 from lifelines.statistics import logrank_test
 
+from cinque.analyses import km
 from cinque.analyses.logrank import ANALYSIS, Logrank
 from cinque.errors import Refused
 from cinque.model.datasets import Column
@@ -108,6 +109,71 @@ def test_absent_groups_no_events_and_nobody() -> None:
     assert found.values["statistic"] == pytest.approx(whole.values["statistic"], rel=1e-12)
     per_tre = found.values["per_tre"]
     assert (per_tre["only"]["df"], per_tre["alive"]["statistic"], per_tre["nobody"]["df"]) == (1, None, 0)
+
+
+def _late(rows: list[dict[str, Any]], arm: str) -> list[dict[str, Any]]:
+    """Those of one arm die at 10, the others are not seen after 5."""
+    return [{**row, "t": 10 if row["arm"] == arm else 5, "died": row["arm"] == arm} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("rows", "appetite", "stratified", "words"),
+    [
+        ([], OPEN, False, "no group has people"),
+        ([], OPEN, True, "no group has people"),
+        ([], TEN, True, "no TRE's numbers could leave"),
+        ([], TEN, False, "no TRE could tell of every group"),
+        ([row for row in ROWS if row["arm"] == "B"], OPEN, False, "only group `B` has people"),
+        ([{**row, "died": False} for row in ROWS], OPEN, False, "nobody had the event"),
+        ([{**row, "died": False} for row in ROWS], TEN_AND_ZEROS, False, "nobody had the event"),
+        (_late(ROWS, "A"), OPEN, True, "people of one group alone were at risk"),
+    ],
+)
+def test_without_a_statistic_the_reason_is_said(rows: Any, appetite: Any, stratified: bool, words: str) -> None:
+    asked = {} if stratified else {"stratified": False, "grid": 1.0, "until": 12.0}
+    found, _ = question(ANALYSIS, {"one": rows, "two": rows}, COLUMNS, appetite, **ASKED, **asked)
+    assert found.values["statistic"] is None
+    assert words in found.values["reason"]
+
+
+def test_tres_without_a_point_in_common_are_said_to_have_none() -> None:
+    """One TRE's people all leave by 4, the other's only after that."""
+    early = [{**row, "t": 2 if place % 2 else 4} for place, row in enumerate(ROWS)]
+    late = [{**row, "t": 8 if place % 2 else 12} for place, row in enumerate(ROWS)]
+    asked = {**ASKED, "stratified": False, "grid": 1.0, "until": 12.0}
+    found, _ = question(ANALYSIS, {"early": early, "late": late}, COLUMNS, TEN, **asked)
+    assert found.values["statistic"] is None
+    assert "no point in common" in found.values["reason"]
+    assert found.values["per_tre"]["late"]["statistic"] is not None
+    whole, _ = question(ANALYSIS, {"early": early, "late": late}, COLUMNS, **asked)
+    assert whole.values["reason"] is None
+
+
+@pytest.mark.parametrize("sizes", [(300, 1_000, 3_000), (600, 600, 600)])
+def test_a_long_grid_under_a_threshold_is_tested_on_the_points_that_all_tell(sizes: tuple[int, ...]) -> None:
+    r = np.random.default_rng(3)
+    tres: dict[str, list[dict[str, Any]]] = {}
+    for n in sizes:
+        arm = r.choice(["A", "B"], n)
+        time, end = r.exponential(np.where(arm == "A", 40, 25)), r.uniform(6, 70, n)
+        tres[f"tre{len(tres)}"] = [
+            {"t": int(t), "died": bool(d), "arm": str(a)}
+            for t, d, a in zip(np.ceil(np.minimum(time, end)), time <= end, arm, strict=True)
+        ]
+    asked = {**ASKED, "stratified": False, "grid": 1.0, "until": 60.0}
+    found, history = question(ANALYSIS, tres, TWO, TEN, **asked)
+    whole, _ = question(ANALYSIS, tres, TWO, **asked)
+    assert len(found.values["points"]) >= 5
+    assert (found.values["statistic"], found.values["p"] < 0.001) == (
+        pytest.approx(whole.values["statistic"], rel=0.3),
+        True,
+    )
+    # The curves of the same question are the same figures: both answers together tell no more than one.
+    curves, theirs = question(km.ANALYSIS, tres, TWO, TEN, **ASKED, grid=1.0, until=60.0)
+    for tre, released in history[0].items():
+        assert released.figures == theirs[0][tre].figures
+    told = [dict(zip(curves.values["times"], curves.values["at_risk"][arm], strict=True)) for arm in "AB"]
+    assert all(not is_suppressed(each[point + 1]) for each in told for point in found.values["points"] if point < 60)
 
 
 @pytest.mark.parametrize("appetite", [TEN, TEN_AND_ZEROS])

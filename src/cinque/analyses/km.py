@@ -19,6 +19,10 @@ from cinque.query.source import Source
 from cinque.sdc.figures import Bounds, Figure, Figures
 
 COUNTS = ("missing", "outside")
+CURVE = (
+    *("n", "at_risk", "events", "censored", "survival", "lower", "upper", "median", "median_interval"),
+    *("nelson_aalen", "nelson_aalen_variance", "restricted_mean", "restricted_mean_se"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,9 @@ class Km:
     points: tuple[float, ...] = field(
         default=(), metadata={"description": "The points that the grid means.", "agreed": True}
     )
+    unit: str = field(
+        default="", metadata={"description": "The time's unit of measure, from the dictionaries.", "agreed": True}
+    )
 
 
 def agree(parameters: Km, dictionaries: Mapping[str, Dictionary]) -> Km:
@@ -52,13 +59,15 @@ def agree(parameters: Km, dictionaries: Mapping[str, Dictionary]) -> Km:
 
     levels = agreed_levels(times.formula(parameters.time, parameters.event, parameters.by), dictionaries)
     points = times.agreed_points(parameters, parameters.time, dictionaries)
-    return dataclasses.replace(parameters, levels=levels, points=points)
+    unit = times.agreed_unit(parameters.time, dictionaries)
+    return dataclasses.replace(parameters, levels=levels, points=points, unit=unit)
 
 
 def check(parameters: Km, dictionary: Dictionary) -> None:
     """Raises Refused when columns, grid or filter do not fit the dictionary."""
     times.check_points(parameters)
     times.check(_formula(parameters), parameters.levels, parameters.where, dictionary)
+    times.check_unit(parameters.unit, parameters.time, dictionary)
 
 
 def _formula(parameters: Km) -> Any:
@@ -78,9 +87,9 @@ def partial(source: Source, parameters: Km, _step: Step) -> Partial:
 def figures(parameters: Km, partial: Partial) -> Figures:
     """See analyses/steps.py. Nothing is a total over groups, or with those missing."""
     groups = steps.groups_of(parameters.by, parameters.levels)
-    made, relations = steps.figures(dict(partial.values), groups, len(parameters.points))
+    made, chains = steps.figures(dict(partial.values), groups, len(parameters.points))
     made += [Figure(name, "Frequencies", partial.values[name]) for name in COUNTS]
-    return Figures(tuple(made), tuple(relations))
+    return Figures(tuple(made), chains=chains)
 
 
 def advance(parameters: Km, history: History) -> Result:
@@ -88,7 +97,12 @@ def advance(parameters: Km, history: History) -> Result:
     members, groups = one_round(history), steps.groups_of(parameters.by, parameters.levels)
     read = steps_of(members, groups, parameters.points)
     used = [tre for tre, _ in members if all(each is not None for each in read[tre])]
-    values: dict[str, Any] = {"time": parameters.time, "event": parameters.event, "by": parameters.by}
+    values: dict[str, Any] = {
+        "time": parameters.time,
+        "unit": parameters.unit,
+        "event": parameters.event,
+        "by": parameters.by,
+    }
     values |= _contents(parameters, groups, members, {tre: read[tre] for tre in used})
     values["pooled_over"] = used
     values["per_tre"] = {
@@ -138,9 +152,8 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
 
     from cinque.stats import survival
 
-    names = ("n", "at_risk", "events", "censored", "survival", "lower", "upper", "median", "median_interval")
     if not known:
-        return dict.fromkeys((*names, "nelson_aalen", "nelson_aalen_variance"))
+        return dict.fromkeys(CURVE)
     size = len(points)
     track = known[0].track()
     for other in known[1:]:
@@ -149,6 +162,7 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
     before = _sum([each.events for each in known])
     low, high = survival.curves(track)
     lower, upper = survival.band(low, high)
+    mean, error = survival.restricted_mean(points, low, high)
     events = [_between(before[j + 1][0] - before[j][1], before[j + 1][1] - before[j][0]) for j in range(size)]
     uncensored = _sum([each.uncensored for each in known])
     censored = [
@@ -169,6 +183,8 @@ def _curve(points: tuple[float, ...], known: Sequence[steps.Known]) -> dict[str,
         ],
         "nelson_aalen": _numbers(high.hazard, low.hazard),
         "nelson_aalen_variance": _numbers(high.hazard_variance, low.hazard_variance),
+        "restricted_mean": _bounded(*mean),
+        "restricted_mean_se": _bounded(error[0], error[1] if math.isfinite(error[1]) else None),
     }
 
 
@@ -209,7 +225,6 @@ ANALYSIS: Analysis[Km] = Analysis(
     fields=(
         Field("n:[group]", "people", "Frequencies", "People of the group."),
         Field("at_risk:[group, place]", "people", "HazardSurvivalTables", "People at risk as an interval begins."),
-        Field("left:[group, place, place]", "people", "HazardSurvivalTables", "People who leave between, either way."),
         Field("events:[group, place]", "people", "HazardSurvivalTables", "People with the event before it begins."),
         Field("missing", "people", "Frequencies", "People without a time, an event or a group."),
         Field("outside", "people", "Frequencies", "People whose time is before 0."),

@@ -48,6 +48,9 @@ class Logrank:
     points: tuple[float, ...] = field(
         default=(), metadata={"description": "The points that the grid means.", "agreed": True}
     )
+    unit: str = field(
+        default="", metadata={"description": "The time's unit of measure, from the dictionaries.", "agreed": True}
+    )
 
 
 def agree(parameters: Logrank, dictionaries: Mapping[str, Dictionary]) -> Logrank:
@@ -55,8 +58,11 @@ def agree(parameters: Logrank, dictionaries: Mapping[str, Dictionary]) -> Logran
     from cinque.analyses.design import agreed_levels
 
     levels = agreed_levels(_formula(parameters), dictionaries)
-    points = () if parameters.stratified else times.agreed_points(parameters, parameters.time, dictionaries)
-    return dataclasses.replace(parameters, levels=levels, points=points)
+    if parameters.stratified:
+        return dataclasses.replace(parameters, levels=levels)
+    points = times.agreed_points(parameters, parameters.time, dictionaries)
+    unit = times.agreed_unit(parameters.time, dictionaries)
+    return dataclasses.replace(parameters, levels=levels, points=points, unit=unit)
 
 
 def check(parameters: Logrank, dictionary: Dictionary) -> None:
@@ -70,6 +76,8 @@ def check(parameters: Logrank, dictionary: Dictionary) -> None:
             remedy="Leave `grid` and `until` out, or ask with `stratified=False`.",
         )
     times.check(_formula(parameters), parameters.levels, parameters.where, dictionary)
+    if not parameters.stratified:
+        times.check_unit(parameters.unit, parameters.time, dictionary)
 
 
 def _formula(parameters: Logrank) -> Any:
@@ -123,8 +131,8 @@ def figures(parameters: Logrank, partial: Partial) -> Figures:
     groups = steps.groups_of(parameters.by, parameters.levels)
     made = [Figure(name, "Frequencies", partial.values[name]) for name in km.COUNTS]
     if not parameters.stratified:
-        more, relations = steps.figures(dict(partial.values), groups, len(parameters.points))
-        return Figures((*made, *more), tuple(relations))
+        more, chains = steps.figures(dict(partial.values), groups, len(parameters.points))
+        return Figures((*made, *more), chains=chains)
     relations = []
     for group in groups:
         n, events, censored = (label(name, group) for name in ("n", "events", "censored"))
@@ -172,9 +180,30 @@ def advance(parameters: Logrank, history: History) -> Result:
         }
     else:
         values |= _on_grid(parameters, groups, members)
+    values["reason"] = None if values["statistic"] is not None else _reason(values)
     for name in km.COUNTS:
         values[name] = total((released for _, released in members), name)
     return Result(values, exactness(members))
+
+
+def _reason(values: Mapping[str, Any]) -> str:
+    """Why there is no statistic, from what was released."""
+    if not values["pooled_over"]:
+        if values["stratified"]:
+            return "There is no statistic: no TRE's numbers could leave."
+        if any(one["points"] for one in values["per_tre"].values()):
+            return (
+                "There is no statistic: the TREs have no point in common at which every one told how many are at risk. "
+                "Ask with wider steps, or stratified by TRE."
+            )
+        return "There is no statistic: no TRE could tell of every group how many are at risk."
+    present = [group for group, n in values["n"].items() if n != 0]
+    if len(present) < 2:
+        who = f"only group `{present[0]}` has people" if present else "no group has people"
+        return f"There is no statistic: {who}."
+    if not any(values["observed"].values()):
+        return "There is no statistic: nobody had the event."
+    return "There is no statistic: whenever somebody had the event, people of one group alone were at risk."
 
 
 def _stratum(released: Released, groups: Sequence[steps.Group]) -> LogRank | None:
@@ -275,7 +304,6 @@ ANALYSIS: Analysis[Logrank] = Analysis(
         Field("expected", "people", "StatisticalHypothesisTests", "Stratified: events expected of each group."),
         Field("variance", "people, squared", "StatisticalHypothesisTests", "Stratified: covariance, upper triangle."),
         Field("at_risk:[group, place]", "people", "HazardSurvivalTables", "Grid: at risk as an interval begins."),
-        Field("left:[group, place, place]", "people", "HazardSurvivalTables", "Grid: who leave between, either way."),
         Field("events:[group, place]", "people", "HazardSurvivalTables", "Grid: with the event before it begins."),
         Field("missing", "people", "Frequencies", "People without a time, an event or a group."),
         Field("outside", "people", "Frequencies", "People whose time is before 0."),

@@ -1,23 +1,20 @@
-"""Steps of survival curves as figures: who is at risk, who leaves, how many events, on a declared grid (rule 8).
+"""Steps of survival curves as figures: who is at risk and how many events, on a declared grid (rule 8).
 
-For each group and each interval a TRE gives how many are at risk at its start and how many leave within it, by the
-event or by censoring, both judged as counts of people that hang together, and the events before it, which stand and
-fall with the number at risk there. So where fewer leave than may be told, the numbers at risk on a side of that
-interval go too, and it is known only together with its neighbours: the steps merge until each has enough leavers.
-Who leaves between any two points is a figure of its own, as the difference of two numbers at risk tells it.
+For each group a TRE gives how many are at risk as each interval begins, one chain of counts that only fall. Disclosure
+control tells as many of them as have enough people leaving in between, so that steps merge until each has
+(sdc/chains.py). The events before an interval stand and fall with the number at risk there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from cinque.analyses.analysis import Released
 from cinque.analyses.combine import count
 from cinque.analyses.factors import label, malformed
-from cinque.sdc.figures import Figure, Relation, is_suppressed
+from cinque.sdc.figures import Figure, is_suppressed
 from cinque.sdc.interval import bounds_of
 
 if TYPE_CHECKING:
@@ -25,8 +22,7 @@ if TYPE_CHECKING:
     from cinque.stats.survival import Track
 
 Group = tuple[str, ...]
-
-MAX_STEPS: Final = 1_300  # between any two points, over all groups: a curve of 50 points, or two of 35
+Chains = tuple[tuple[str, ...], ...]
 
 
 def groups_of(by: str | None, levels: Sequence[Sequence[str]]) -> list[Group]:
@@ -39,22 +35,20 @@ def groups_of(by: str | None, levels: Sequence[Sequence[str]]) -> list[Group]:
     return []
 
 
-def merge(groups: Sequence[Group], points: int) -> bool:
-    """Whether steps are figures each, which merge. More of them cannot be judged in a minute: then a group's steps are
-    one figure, which leaves only if every step may."""
-    return len(groups) * points * (points + 1) // 2 <= MAX_STEPS
-
-
 def ids(groups: Sequence[Group], points: int) -> list[str]:
     """Of all figures of these groups."""
-    found = []
-    if not merge(groups, points):
-        return [label(name, group) for group in groups for name in ("n", "at_risk", "events")]
-    for group in groups:
-        found += [label("n", group), *(_id("at_risk", group, j) for j in range(points + 1))]
-        found += [_id("left", group, *between) for between in _pairs(points)]
-        found += [_id("events", group, j) for j in range(1, points + 1)]
-    return found
+    return [
+        *(id for chain in chains(groups, points) for id in chain),
+        *(_id("events", group, j) for group in groups for j in range(1, points + 1)),
+    ]
+
+
+def chains(groups: Sequence[Group], points: int) -> Chains:
+    """At risk, a chain for each group: all its people, then those left as each next interval begins, after the last
+    point too."""
+    return tuple(
+        (label("n", group), *(_id("at_risk", group, j) for j in range(1, points + 1))) for group in groups
+    )  # fmt: skip
 
 
 def values(rows: Rows, groups: Sequence[Group], points: tuple[float, ...]) -> dict[str, Any]:
@@ -68,63 +62,23 @@ def values(rows: Rows, groups: Sequence[Group], points: tuple[float, ...]) -> di
     left = np.bincount(at, minlength=len(groups) * size).reshape(len(groups), size)
     died = np.bincount(at[rows.event > 0], minlength=len(groups) * size).reshape(len(groups), size)
     found: dict[str, Any] = {}
-    for group, leaving, events in zip(groups, left, died, strict=True):
-        at_risk = leaving[::-1].cumsum()[::-1]
-        before = np.concatenate([[0], events.cumsum()])
-        found[label("n", group)] = int(at_risk[0])
-        if not merge(groups, size - 1):
-            found |= {label("at_risk", group): at_risk.tolist(), label("events", group): before[:size].tolist()}
-            continue
-        found |= {_id("at_risk", group, j): int(at_risk[j]) for j in range(size)}
-        found |= {_id("left", group, j, k): int(at_risk[j] - at_risk[k]) for j, k in _pairs(size - 1)}
-        found |= {_id("events", group, j): int(before[j]) for j in range(1, size)}
+    for group, chain, leaving, events in zip(groups, chains(groups, size - 1), left, died, strict=True):
+        found |= zip(chain, leaving[::-1].cumsum()[::-1].tolist(), strict=True)
+        found |= {_id("events", group, j): d for j, d in enumerate(events.cumsum().tolist()[: size - 1], 1)}
     return found
 
 
-def figures(values: dict[str, Any], groups: Sequence[Group], points: int) -> tuple[list[Figure], list[Relation]]:
-    """At risk = leaving + at risk after. Events before an interval are a number of the group, told only where the
-    number at risk is: between two such places at least a threshold of people leave (rule 8). n stands twice, so that it
-    is the last to be suppressed beside a small first step: that merges with the second."""
+def figures(values: dict[str, Any], groups: Sequence[Group], points: int) -> tuple[list[Figure], Chains]:
+    """People as chains. Events before an interval are a number of the group, told only where the number at risk is:
+    between two such places at least a threshold of people leave (rule 8)."""
     made: list[Figure] = []
-    relations: list[Relation] = []
-    if not merge(groups, points):
-        return [figure for group in groups for figure in _whole(values, group)], relations
-    for group in groups:
-        n = label("n", group)
+    every = chains(groups, points)
+    for group, (n, *at_risk) in zip(groups, every, strict=True):
         made.append(Figure(n, "Frequencies", values[n]))
-        relations.append(Relation(n, (_id("at_risk", group, 0),)))
-        for j in range(points + 1):
-            at_risk = _id("at_risk", group, j)
-            made.append(Figure(at_risk, "HazardSurvivalTables", values[at_risk]))
-            if j:
-                events = _id("events", group, j)
-                made.append(Figure(events, "HazardSurvivalTables", values[n], kind="other", of=at_risk))
-        for j, k in _pairs(points):
-            left = _id("left", group, j, k)
-            made.append(Figure(left, "HazardSurvivalTables", values[left]))
-            relations.append(Relation(_id("at_risk", group, j), (left, _id("at_risk", group, k))))
-    return made, relations
-
-
-def _whole(values: dict[str, Any], group: Group) -> list[Figure]:
-    """All steps of a group as one: fewest leavers of a step, and who is left at the end, are for rule 13 to judge; the
-    fewest of a step that anybody leaves in for rule 14, as they are not hidden behind a step of nobody."""
-    n, at_risk = label("n", group), values[label("at_risk", group)]
-    left = [one - other for one, other in pairwise(at_risk)] + [at_risk[-1]]
-    fewest = min((each for each in left if each), default=0)
-    arrays = [
-        Figure(
-            label(name, group),
-            "HazardSurvivalTables",
-            values[n],
-            "other",
-            of=n,
-            differing=fewest,
-            smallest=min(left),
-        )
-        for name in ("at_risk", "events")
-    ]
-    return [Figure(n, "Frequencies", values[n]), *arrays]
+        for j, id in enumerate(at_risk, 1):
+            made.append(Figure(id, "HazardSurvivalTables", values[id]))
+            made.append(Figure(_id("events", group, j), "HazardSurvivalTables", values[n], kind="other", of=id))
+    return made, every
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,30 +108,10 @@ class Known:
 
 def known(released: Released, group: Group, points: int) -> Known | None:
     """None where nothing bounds the group's size. Raises Refused for what no data can have."""
-    if label("at_risk", group) in released.figures:
-        return _known_whole(released, group, points)
     at_risk = _at_risk(released, group, points)
     if at_risk is None:
         return None
-    told: list[int | None] = [0]
-    for j in range(1, points + 1):
-        value = released.figures[_id("events", group, j)]
-        if not is_suppressed(value) and (type(value) is not int or value < 0):
-            raise malformed()
-        told.append(None if is_suppressed(value) else value)
-    places = [j for j, d in enumerate(told) if d is not None]
-    events: list[tuple[int, int]] = []
-    for j in range(points + 1):
-        last = max(place for place in places if place <= j)
-        after = min((place for place in places if place >= j), default=None)
-        low = told[last] or 0
-        high = low + at_risk[last][1] - at_risk[j][0]  # nobody has the event without leaving
-        if after is not None:
-            high = min(high, told[after] or 0)
-            low = max(low, (told[after] or 0) - (at_risk[j][1] - at_risk[after][0]))
-        if low > high:
-            raise malformed()
-        events.append((low, high))
+    events = _events(released, group, at_risk)
     uncensored: list[tuple[int, int]] = [(n[0] + d[0], n[1] + d[1]) for n, d in zip(at_risk, events, strict=True)]
     for j in range(1, points + 1):  # fewer and fewer
         uncensored[j] = (uncensored[j][0], min(uncensored[j][1], uncensored[j - 1][1]))
@@ -188,36 +122,12 @@ def known(released: Released, group: Group, points: int) -> Known | None:
     return Known(at_risk, events, uncensored)
 
 
-def _known_whole(released: Released, group: Group, points: int) -> Known | None:
-    """All of it, or of the group's size alone."""
-    low, high = bounds_of(count(released, label("n", group)))
-    told = [released.figures[label(name, group)] for name in ("at_risk", "events")]
-    if any(is_suppressed(each) for each in told):
-        if high is None:
-            return None
-        n = (int(low or 0), int(high))
-        inside = [(0, n[1])] * points
-        return Known([n, *inside], [(0, 0), *inside], [n, *inside])
-    for each in told:
-        if not isinstance(each, list) or len(each) != points + 1 or not all(type(x) is int and x >= 0 for x in each):
-            raise malformed()
-    at_risk, events = told
-    changes = zip(pairwise(at_risk), pairwise(events), strict=True)
-    if at_risk[0] != low or events[0] or any(not 0 <= d - c <= n - m for (n, m), (c, d) in changes):
-        raise malformed()
-    uncensored = [n + d for n, d in zip(at_risk, events, strict=True)]
-    return Known(*([(x, x) for x in each] for each in (at_risk, events, uncensored)))
-
-
 def _at_risk(released: Released, group: Group, points: int) -> list[tuple[int, int]] | None:
     """Bounds that only ever fall."""
     found: list[tuple[int, int]] = []
-    n = bounds_of(count(released, label("n", group)))[1]
-    most = None if n is None else int(n)
-    for between in _pairs(points):
-        count(released, _id("left", group, *between))
-    for j in range(points + 1):
-        low, high = bounds_of(count(released, _id("at_risk", group, j)))
+    most: int | None = None
+    for id in chains([group], points)[0]:
+        low, high = bounds_of(count(released, id))
         if high is not None:
             most = int(high) if most is None else min(most, int(high))
         if most is None:
@@ -230,9 +140,35 @@ def _at_risk(released: Released, group: Group, points: int) -> list[tuple[int, i
     return found
 
 
-def _pairs(points: int) -> list[tuple[int, int]]:
-    """Any two of points + 1 places, the earlier first."""
-    return [(j, k) for j in range(points) for k in range(j + 1, points + 1)]
+def _events(released: Released, group: Group, at_risk: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Bounds on the events before each interval: as many as before the last interval of which they are told, and no
+    more than have left since; as few as before the next, less those who have left by then."""
+    told: list[int | None] = [0]
+    for j in range(1, len(at_risk)):
+        value = released.figures[_id("events", group, j)]
+        if not is_suppressed(value) and (type(value) is not int or value < 0):
+            raise malformed()
+        told.append(None if is_suppressed(value) else value)
+    found: list[tuple[int, int]] = []
+    before, most = 0, at_risk[0][1]
+    for j, d in enumerate(told):
+        low, high = before, most - at_risk[j][0]
+        if d is not None:
+            if not low <= d <= high:
+                raise malformed()
+            before, most = d, d + at_risk[j][1]
+        found.append((low, high) if d is None else (d, d))
+    after, least = None, 0
+    for j in range(len(told) - 1, -1, -1):
+        if (d := told[j]) is not None:
+            after, least = d, d + at_risk[j][0]
+        low, high = found[j]
+        if after is not None:
+            low, high = max(low, least - at_risk[j][1]), min(high, after)
+        if low > high:
+            raise malformed()
+        found[j] = (low, high)
+    return found
 
 
 def _id(name: str, group: Group, *places: int) -> str:

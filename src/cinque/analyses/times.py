@@ -65,6 +65,12 @@ def formula(time: str, event: str, by: str | None) -> Formula:
     return parse_formula(f"Surv({name_to_text(time)}, {name_to_text(event)}) ~ {right}")
 
 
+def time_of(formula: Formula) -> str:
+    """The column of the time in `Surv(time, event)`, which the left side is: `check`."""
+    assert isinstance(formula.response, Survival)  # noqa: S101 - `check` has seen to it
+    return formula.response.time
+
+
 def check(of: Formula, levels: Levels, where: str | None, dictionary: Dictionary) -> Design:
     """The columns of the question at this TRE. Raises Refused as `design` does, for a left side that is no time to an
     event, and for a dataset in which a person may have several rows; needs no data.
@@ -127,6 +133,26 @@ def agreed_points(question: Gridded, time: str, dictionaries: Mapping[str, Dicti
             )
         width = max(each for each in precisions if each is not None)
     return _points(width, question.until)
+
+
+def agreed_unit(time: str, dictionaries: Mapping[str, Dictionary]) -> str:
+    """In what the time is measured, as far as the dictionaries say. Raises Refused where they say different things: a
+    point of the grid would be another time in each."""
+    units = {dictionary.column(time).unit_of_measure for dictionary in dictionaries.values()} - {""}
+    if len(units) > 1:
+        raise _other_unit(f"The TREs measure `{time}` in different units: {', '.join(sorted(units))}.")
+    return next(iter(units), "")
+
+
+def check_unit(unit: str, time: str, dictionary: Dictionary) -> None:
+    """Raises Refused where this TRE measures the time in another unit than was agreed."""
+    own = dictionary.column(time).unit_of_measure
+    if own and own != unit:
+        raise _other_unit(f"`{time}` is measured in {own} here, and the question's grid in {unit or 'no unit'}.")
+
+
+def _other_unit(sentence: str) -> Refused:
+    return Refused("unit-differs", sentence, remedy="Ask the TREs for a column in one unit, or ask each apart.")
 
 
 def check_points(question: Gridded) -> None:

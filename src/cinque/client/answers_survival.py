@@ -4,18 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Final
 
 from cinque.client.answer import Answer
 from cinque.client.answers_models import ModelAnswer
+from cinque.client.answers_tests import TestAnswer
 
 _COLUMNS: Final = ("at_risk", "events", "censored", "survival", "lower", "upper")
+_STEPS: Final = ("events", "censored")  # of one interval: not in a table that leaves intervals out
+_WHOLE: Final = ("n", "median", "median_interval", "restricted_mean", "restricted_mean_se")
+_ROWS: Final = 60  # points of a curve that are printed
+
+
+def printed(points: int) -> range:
+    """The places of the points that a printed curve has: all of them, or every second, third, … and no counts of
+    single intervals."""
+    every = -(-points // _ROWS)
+    return range(every - 1, points, every)
+
+
+def left_out(points: int) -> str:
+    """Says so where not all are printed, otherwise empty."""
+    shown = len(printed(points))
+    return "" if shown == points else f"Printed are {shown} of {points:,} points; `.to_pandas()` has all."
 
 
 @dataclass(frozen=True, repr=False)
 class CurveAnswer(Answer):
     """`times`, and by time `survival`, `at_risk`, `events`, `censored`, `lower`, `upper`, `nelson_aalen`; `median`,
-    `median_interval`, `n`. With `by` each is a dict by group; `answer["level"]` is one group.
+    `median_interval`, `restricted_mean` and its `restricted_mean_se`, `n`. With `by` each is a dict by group;
+    `answer["level"]` is one group.
     """
 
     def __getitem__(self, level: str) -> dict[str, Any]:
@@ -35,10 +54,26 @@ class CurveAnswer(Answer):
         shown = {"curve": list(_by_time(self.result)), "curves": list(_summary(self.result)), "per_tre": per_tre}
         return sheets(replace(self, result=shown))
 
+    def __rich__(self) -> Any:
+        from rich.console import Group
+        from rich.text import Text
+
+        from cinque.client.view import renderable
+
+        said = left_out(len((self.result or {}).get("times", ())))
+        return Group(renderable(self), *([Text(said)] if said else []))
+
+    def _repr_html_(self) -> str:
+        from cinque.client.view import html
+
+        said = left_out(len((self.result or {}).get("times", ())))
+        return html(self) + (f"<p>{escape(said)}</p>" if said else "")
+
 
 @dataclass(frozen=True, repr=False)
-class LogrankAnswer(Answer):
-    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`."""
+class LogrankAnswer(TestAnswer):
+    """`statistic`, `df`, `p`; by group `n`, `observed`, `expected`; on a grid the `points` on which it stands. Where
+    there is no statistic `reason` says why."""
 
     def sheets(self) -> Sequence[Any]:
         """The groups, then the test."""
@@ -82,17 +117,14 @@ def _compared(values: Mapping[str, Any]) -> dict[str, Any]:
     """Records of the groups, and of the test."""
     names = ("n", "observed", "expected")
     groups = [{"group": level, **{name: (values[name] or {}).get(level) for name in names}} for level in values["n"]]
-    return {
-        "compared": groups,
-        "test": [{"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}],
-    }
+    test = {"log-rank": "test", **{name: values[name] for name in ("statistic", "df", "p")}}
+    if values.get("points"):
+        test["steps"] = len(values["points"])
+    return {"compared": groups, "test": [test]}
 
 
 def _grouped(values: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {
-        name: values[name]
-        for name in (*_COLUMNS, "n", "median", "median_interval", "nelson_aalen", "nelson_aalen_variance")
-    }
+    return {name: values[name] for name in (*_COLUMNS, *_WHOLE, "nelson_aalen", "nelson_aalen_variance")}
 
 
 def _levels(values: Mapping[str, Any]) -> list[str]:
@@ -106,14 +138,17 @@ def _by_time(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         one = values if level is None else {name: each[level] for name, each in _grouped(values).items()}
         if one["survival"] is None:
             continue
-        for place, time in enumerate(values["times"]):
+        places = printed(len(values["times"]))
+        names = _COLUMNS if len(places) == len(values["times"]) else [n for n in _COLUMNS if n not in _STEPS]
+        for place in places:
             group = {} if level is None else {"group": level}
-            yield {**group, "time": f"{time:g}", **{name: one[name][place] for name in _COLUMNS}}
+            yield {**group, "time": f"{values['times'][place]:g}", **{name: one[name][place] for name in names}}
 
 
 def _summary(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    names = ("n", "median", "restricted_mean")
     if isinstance(values["n"], Mapping) and "suppressed" not in values["n"]:
         for level in values["n"]:
-            yield {"group": level, "n": values["n"][level], "median": values["median"][level]}
+            yield {"group": level, **{name: values[name][level] for name in names}}
     else:
-        yield {"group": "everybody", "n": values["n"], "median": values["median"]}
+        yield {"group": "everybody", **{name: values[name] for name in names}}

@@ -7,7 +7,7 @@ stand beside these. Tables, summaries and pictures are made from records.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,10 +84,10 @@ def _placed(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
         return "terms", [({"term": term}, _flat(key, value[term])) for term in terms]
     groups, by = groups_of(values), values.get("by") or "group"
     times = values.get("times")
-    if times and isinstance(value, list) and len(value) == len(times):
+    if times and isinstance(value, list) and len(value) == len(times) and not key.endswith(_INTERVALS):
         return "curve", [({"time": time}, {key: item}) for time, item in zip(times, value, strict=True)]
     if groups and isinstance(value, Mapping) and list(value) == groups:
-        if times and all(isinstance(each, list) and len(each) == len(times) for each in value.values()):
+        if times and not key.endswith(_INTERVALS) and _each_as_long(value.values(), len(times)):
             return "curve", [
                 ({by: group, "time": time}, {key: item})
                 for group in groups
@@ -95,6 +95,10 @@ def _placed(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:
             ]
         return "groups", [({by: group}, _flat(key, value[group])) for group in groups]
     return _pairs(key, value, values) or _by_levels(key, value, values)
+
+
+def _each_as_long(values: Iterable[Any], size: int) -> bool:
+    return all(isinstance(each, list) and len(each) == size for each in values)
 
 
 def _pairs(key: str, value: Any, values: Mapping[str, Any]) -> _Found | None:

@@ -190,6 +190,8 @@ def _people(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
 
 # --------------------------------------------------------------------------------------------------------- survival
 def _curves(values: Mapping[str, Any]) -> Iterator[str]:
+    from cinque.client.answers_survival import left_out, printed
+
     groups = groups_of(values)
     found = parts(values)
     if not isinstance(values.get("survival"), list | Mapping):
@@ -206,23 +208,31 @@ def _curves(values: Mapping[str, Any]) -> Iterator[str]:
         if groups:
             yield f"{short(str(values.get('by') or 'group'))} = {short(group)}"
         low, high = (of("median_interval") or (None, None))[:2]
-        yield (f"n {figure(of('n'))}, median {_known(of('median'))} (95 % interval {_known(low)} to {_known(high)})")
+        yield f"n {figure(of('n'))}, median {_known(of('median'))} (95 % interval {_known(low)} to {_known(high)})"
+        mean, error = figure(of("restricted_mean")), figure(of("restricted_mean_se"))
+        yield f"restricted mean to {values['times'][-1]:g}: {mean} (standard error {error})"
         rows = [entry for entry in found["curve"] if not groups or group in entry.labels.values()]
         errors = greenwood(rows)
+        places = printed(len(rows))
+        steps = ("at_risk", "events") if len(places) == len(rows) else ("at_risk",)
         yield from aligned(
-            ("time", "n.risk", "n.event", "survival", "std.err", "lower 95% CI", "upper 95% CI"),
+            ("time", "n.risk", "n.event", "survival", "std.err", "lower 95% CI", "upper 95% CI")
+            if len(steps) > 1
+            else ("time", "n.risk", "survival", "std.err", "lower 95% CI", "upper 95% CI"),
             [
                 (
-                    f"{entry.labels['time']:g}",
-                    *(figure(entry.figures.get(name)) for name in ("at_risk", "events")),
-                    _fixed(entry.figures.get("survival"), 4),
-                    _fixed(error, 4),
-                    *(_fixed(entry.figures.get(name), 4) for name in ("lower", "upper")),
+                    f"{rows[at].labels['time']:g}",
+                    *(figure(rows[at].figures.get(name)) for name in steps),
+                    _fixed(rows[at].figures.get("survival"), 4),
+                    _fixed(errors[at], 4),
+                    *(_fixed(rows[at].figures.get(name), 4) for name in ("lower", "upper")),
                 )
-                for entry, error in zip(rows, errors, strict=True)
+                for at in places
             ],
             labels=0,
         )
+    if said := left_out(len(values["times"])):
+        yield said
 
 
 def greenwood(rows: Sequence[Entry]) -> list[float | None]:

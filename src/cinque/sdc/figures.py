@@ -78,11 +78,16 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that one answer of one TRE would release, and how its counts hang together."""
+    """All that one answer of one TRE would release, and how its counts hang together.
+
+    `chains`: ids of people-counts, each chain in the order in which they only fall: people at risk as time goes by
+    (rule 8). A count in a chain is in no relation: it is judged there alone.
+    """
 
     figures: tuple[Figure, ...]
     relations: tuple[Relation, ...] = ()
     models: tuple[Model, ...] = ()
+    chains: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

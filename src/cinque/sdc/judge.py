@@ -1,18 +1,20 @@
-"""The verdict on an answer: rules 0, 1 and 11 for counts; 3, 6, 13, 14 and 15 for the numbers that stand on them.
+"""The verdict on an answer: rules 0, 1, 8 and 11 for counts; 3, 6, 13, 14 and 15 for the numbers that stand on them.
 
 Rule 0: every threshold counts distinct people. Rule 1: a count of fewer than the threshold is suppressed, and with it
 every figure that is of it. Rule 11: nor may it be worked out from what is released beside it. What a suppressed figure
-may be is then worked out for all of them by the same code, whatever the cause, from what an attacker has.
+may be is then worked out for all of them by the same code, whatever the cause, from what an attacker has. Rule 8: of
+counts that only fall, as people at risk do, those are told between which enough people leave (sdc/chains.py).
 Numbers that are no counts are then judged by their own evidence (`_unsafe`); what falls there takes nothing with it,
 for nothing is worked out from such a number that was not judged in its own right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from cinque.sdc.appetite import Appetite
-from cinque.sdc.figures import Bounds, Figures, Judgement
+from cinque.sdc.chains import untold
+from cinque.sdc.figures import Bounds, Figure, Figures, Judgement, Relation
 from cinque.sdc.protect import LARGEST, audit, goals_of, protect
 from cinque.sdc.solver import Goal, bounded_above, reach
 from cinque.sdc.system import System, build
@@ -25,6 +27,7 @@ NUMBERS = (
     "rule-14:components",
     "rule-15:models",
 )
+CHAINS = ("rule-8:survival",)
 UNKNOWN = Bounds(None, None)
 
 
@@ -39,14 +42,33 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     if threshold <= 1:
         return Judgement({}, RULES[:2])  # fewer than 1 is 0: suppressing it would say it
     low = 1 if appetite.zeros == "release" else 0
-    counted = {} if _all_large(figures, low, threshold) else _counts(figures, threshold, low)
+    apart = {id for chain in figures.chains for id in chain}
+    others = [figure for figure in figures.figures if figure.id not in apart]
+    counted = _chained(figures, threshold, low)
+    if not _all_large(others, low, threshold):
+        counted |= _counts(others, figures.relations, threshold, low)
     suppressed = counted | dict.fromkeys(_unsafe(figures, appetite, counted, low), UNKNOWN)
-    rules = RULES + NUMBERS if figures.models or any(f.kind == "other" for f in figures.figures) else RULES
+    rules = RULES + (CHAINS if apart else ())
+    rules += NUMBERS if figures.models or any(figure.kind == "other" for figure in figures.figures) else ()
     return Judgement(dict(sorted(suppressed.items())), rules, _findings(len(suppressed), appetite))
 
 
-def _all_large(figures: Figures, low: int, threshold: int) -> bool:
-    return all(f.people >= threshold or f.people < low for f in figures.figures)
+def _all_large(figures: Sequence[Figure], low: int, threshold: int) -> bool:
+    return all(f.people >= threshold or f.people < low for f in figures)
+
+
+def _chained(figures: Figures, threshold: int, low: int) -> dict[str, Bounds]:
+    """Rule 8: bounds for every count of a chain that is suppressed."""
+    people = {figure.id: figure.people for figure in figures.figures if figure.kind == "people"}
+    every = [id for chain in figures.chains for id in chain]
+    related = {id for relation in figures.relations for id in (relation.total, *relation.parts)}
+    if len(set(every)) < len(every) or not people.keys() >= set(every) or not related.isdisjoint(every):
+        raise ValueError("a chain is of people-counts that are in no other chain, and in no relation")
+    return {
+        chain[place]: bounds
+        for chain in figures.chains
+        for place, bounds in untold([people[id] for id in chain], threshold, low)
+    }
 
 
 def _unsafe(figures: Figures, appetite: Appetite, counted: Mapping[str, Bounds], low: int) -> Iterator[str]:
@@ -75,9 +97,9 @@ def _unsafe(figures: Figures, appetite: Appetite, counted: Mapping[str, Bounds],
             yield from model.figures
 
 
-def _counts(figures: Figures, threshold: int, low: int) -> dict[str, Bounds]:
+def _counts(figures: Sequence[Figure], relations: Sequence[Relation], threshold: int, low: int) -> dict[str, Bounds]:
     """Rules 1 and 11: bounds for every count that is suppressed."""
-    system = build(figures.figures, figures.relations)
+    system = build(figures, relations)
     primaries = [i for i, value in enumerate(system.values) if system.people[i] and low <= value < threshold]
     # Rule 11's measure: after all subtraction a primary may still be anything that its suppression leaves open. A zero
     # may serve as a secondary figure, so that even where zeros are released 0 is not excluded by the suppression.

@@ -133,15 +133,16 @@ def of_risk(of: RiskSums, beta: Array, ties: str) -> Sums:
     loglik, score, information = float(of.total @ beta), of.total.copy(), np.zeros((size, size))
     for j in np.flatnonzero(of.events > 0):
         d = round(float(of.events[j]))
-        for m in range(d if ties == "efron" else 1):
-            share, weight = (m / d, 1.0) if ties == "efron" else (0.0, float(d))
-            whole = float(of.s0[j] - share * of.e0[j])
-            if not whole > 0:
-                return Sums(-math.inf, score, information)
-            mean = (of.s1[j] - share * of.e1[j]) / whole
-            loglik -= weight * math.log(whole)
-            score -= weight * mean
-            information += weight * ((of.s2[j] - share * of.e2[j]) / whole - np.outer(mean, mean))
+        share = np.arange(d) / d if ties == "efron" else np.zeros(1)  # one entry an event, or one for all
+        weight = 1.0 if ties == "efron" else float(d)
+        whole = of.s0[j] - share * of.e0[j]
+        if not (whole > 0).all():
+            return Sums(-math.inf, score, information)
+        mean = (of.s1[j] - np.outer(share, of.e1[j])) / whole[:, None]
+        loglik -= weight * float(np.log(whole).sum())
+        score -= weight * mean.sum(axis=0)
+        squares = of.s2[j] * (1 / whole).sum() - of.e2[j] * (share / whole).sum()
+        information += weight * (squares - mean.T @ mean)
     return Sums(loglik, score, information)
 
 

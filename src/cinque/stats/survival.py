@@ -140,12 +140,35 @@ def band(low: Curve, high: Curve, level: float = LEVEL) -> tuple[Array, Array]:
 
     z = float(ndtri((1 + level) / 2))
     with np.errstate(all="ignore"):
-        # log(-log S): the larger the lower S is.
-        top, bottom = np.log(-np.log(low.survival)), np.log(-np.log(high.survival))
-        reach = z * np.sqrt(low.greenwood) / np.abs(np.log(high.survival))
-        lower, upper = np.exp(-np.exp(top + reach)), np.exp(-np.exp(bottom - reach))
-    unknown = ~np.isfinite(reach) | (low.survival <= 0) | (high.survival >= 1)
+        # Limits are exp(-u exp(+-z sqrt(G) / u)), u = |log S|. For the lower one, u exp(v / u) is convex in u: it is
+        # largest at an end. For the upper one, u exp(-v / u) only ever rises with u.
+        most, least = -np.log(low.survival), -np.log(high.survival)
+        reach = z * np.sqrt(low.greenwood)
+        lower = np.exp(-np.maximum(most * np.exp(reach / most), least * np.exp(reach / least)))
+        upper = np.exp(-least * np.exp(-reach / least))
+        unknown = ~np.isfinite(reach / least) | (low.survival <= 0) | (high.survival >= 1)
     return np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper)
+
+
+def restricted_mean(
+    points: Sequence[float], low: Curve, high: Curve
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(bounds of the mean time up to the last point, the area under S; bounds of its standard error) of a curve that
+    lies between two others. By Greenwood, with A_j the area from point j on, the variance is the sum of A_j^2 times the
+    growth of Greenwood's sum G, that is of G_j (A_j^2 - A_{j+1}^2), in which everything only ever makes more."""
+    width = np.diff(np.asarray(points, dtype=np.float64))
+
+    def area(survival: Array) -> Array:
+        """From each point to the last."""
+        return np.append((survival[:-1] * width)[::-1].cumsum()[::-1], 0.0)
+
+    def error(survival: Array, greenwood: Array) -> float:
+        after = area(survival)
+        grown = np.where(survival > 0, greenwood, 0.0)  # from where nobody is left nothing is added
+        return float(np.sqrt((grown[:-1] * width * survival[:-1] * (after[:-1] + after[1:])).sum()))
+
+    least, most = (float(points[0] + area(of.survival)[0]) for of in (low, high))
+    return (least, most), (error(low.survival, high.greenwood), error(high.survival, low.greenwood))
 
 
 def first_at_most(values: Array, share: float = 0.5) -> int | None:

@@ -232,7 +232,8 @@ def _curve(alt: Any, curves: Mapping[str, Sequence[Any]], values: Mapping[str, A
         if len(curves) > 1
         else {}
     )
-    x = alt.X("time:Q", title=values.get("time") or "time")
+    unit = f" ({values['unit']})" if values.get("unit") else ""
+    x = alt.X("time:Q", title=f"{values.get('time') or 'time'}{unit}")
     scale = alt.Scale(domain=[0, 1])
     base = alt.Chart(alt.Data(values=rows), title=title, width=_WIDTH)
     marks = {"interpolate": "step-after", "color": PALETTE[0]}

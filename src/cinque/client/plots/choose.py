@@ -76,6 +76,7 @@ def plot(answer: Answer, *, by_tre: bool = False, exponentiate: bool | None = No
                 survival_curves(answer, by_tre),
                 across=values.get("time") or "time",
                 legend="TRE" if by_tre else str(values.get("by") or ""),
+                unit=str(values.get("unit") or ""),
             )
         case "roc":
             return roc.roc(curve_of_scores(values), answer.per_tre if by_tre else {})
