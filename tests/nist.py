@@ -9,7 +9,7 @@ rational arithmetic what the certified values are of, so that a digit mistyped h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -199,7 +199,7 @@ def _longley() -> Linear:
 
 
 def linear(name: str) -> Linear:
-    return {
+    made: dict[str, Callable[[], Linear]] = {
         "Norris": _norris,
         "Pontius": lambda: Linear(
             _polynomial(2),
@@ -237,7 +237,8 @@ def linear(name: str) -> Linear:
         "Wampler3": lambda: _wampler(_ONES, 1, 0.999995559025820),
         "Wampler4": lambda: _wampler(_ONES, 100, 0.957478440825662),
         "Wampler5": lambda: _wampler(_ONES, 10_000, 0.224668921574940e-02),
-    }[name]()  # fmt: skip
+    }  # fmt: skip
+    return made[name]()
 
 
 LINEAR = ("Norris", "Pontius", "NoInt1", "NoInt2", "Filip", "Longley", *(f"Wampler{k}" for k in range(1, 6)))

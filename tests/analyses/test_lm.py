@@ -76,6 +76,7 @@ def test_errors_are_those_of_statsmodels(errors: str) -> None:
     assert values["f"]["statistic"] == pytest.approx(fit.fvalue, rel=1e-8)
     assert (values["r2"], values["adj_r2"]) == pytest.approx((fit.rsquared, fit.rsquared_adj), rel=1e-10)
     assert values["loglik"] == pytest.approx(fit.llf, rel=1e-11)
+    assert values["aic"] == pytest.approx(fit.aic + 2, rel=1e-11)  # R counts the variance too
     assert values["sigma"] == pytest.approx(np.sqrt(fit.scale), rel=1e-10)
 
 

@@ -239,8 +239,8 @@ def same(found: Any, expected: Any, relative: float, apart: Collection[str], at:
 @example(sites=3, seed=1, zeros=True)
 def test_under_control_what_is_said_holds(name: str, question: Question, sites: int, seed: int, zeros: bool) -> None:
     """Bounds contain the pooled truth; a number is that of everybody, or of the TREs that it says it is over."""
-    few = [{**row, "site": f"t{MOST}"} for row in people(7, seed)]
-    tres = {**spread(sites, seed, MANY), "few": few}
+    few: list[Row] = [{**row, "site": f"t{MOST}"} for row in people(7, seed)]
+    tres = spread(sites, seed, MANY) | {"few": few}
     asked = {**question.asked, **question.controlled}
     result, history, _ = answered(name, tres, asked, TEN_AND_ZEROS if zeros else TEN)
     suppressed = any(is_suppressed(f) for one in history for tre in one.values() for f in tre.figures.values())

