@@ -129,6 +129,7 @@ def test_one_set_of_coefficients_for_all_groups_is_tested_as_chow_did() -> None:
     assert found is not None
     assert found["F"] == pytest.approx((whole - own) / 6 / (own / (300 - 9)), rel=1e-9)
     assert found["df"] == [6, 291]
+    assert chow(groups, line, 0.99 * (whole - own)) is None  # no residual sum is less than what it falls by
 
 
 def test_nothing_and_one_row() -> None:
