@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from cinque.analyses import count, summary, table
 from cinque.analyses.factors import by_cell
-from cinque.analyses.work import parameters_of
 from cinque.errors import Refused
 from cinque.model.datasets import Column
 from cinque.query.source import Group
@@ -108,19 +107,6 @@ def assert_close(found: Any, expected: float | None, tolerance: float) -> None:
         assert found is None
     else:
         assert found == pytest.approx(expected, rel=1e-9, abs=tolerance)
-
-
-@pytest.mark.parametrize("analysis", ANALYSES.values(), ids=ANALYSES)
-def test_the_order_of_members_changes_no_bit(analysis: Any) -> None:
-    chance = random.Random(7)
-    data: list[Row] = [{"person": f"p{i}", "sex": "F", "x": chance.gauss(1e5, 3)} for i in range(97)]
-    with sources(split(data, 5, 1)) as tres:
-        result, (members,) = ask(analysis, tres, ASKED[analysis.name])
-    value = parameters_of(analysis, ASKED[analysis.name])
-    for seed in range(10):
-        order = list(members)
-        random.Random(seed).shuffle(order)
-        assert analysis.advance(value, [{tre: members[tre] for tre in order}]) == result
 
 
 def test_people_are_counted_not_rows() -> None:

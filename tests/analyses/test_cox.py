@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lifelines import CoxPHFitter
 from lifelines.datasets import load_rossi
 
@@ -19,8 +17,8 @@ from cinque.analyses.work import released_bytes
 from cinque.errors import Refused
 from cinque.model.datasets import Column
 from cinque.sdc.figures import is_suppressed
-from tests.analyses.survivors import question, split
-from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS
+from tests.analyses.survivors import split
+from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS, question
 
 TERMS = ("fin", "age", "race", "wexp", "mar", "paro", "prio")
 COLUMNS = tuple(Column(name, "integer") for name in ("week", "arrest", *TERMS))
@@ -102,24 +100,6 @@ def test_one_tre_is_the_ordinary_fit_and_the_three_tests_agree_with_lifelines() 
 
 
 # ------------------------------------------------------------------------------------------------ any split of the rows
-@settings(max_examples=5, deadline=None)
-@given(sites=st.integers(2, 10), seed=st.integers(0, 99), ties=st.sampled_from(["efron", "breslow"]))
-def test_with_a_common_baseline_any_split_is_the_pooled_fit(sites: int, seed: int, ties: str) -> None:
-    asked: dict[str, Any] = {"formula": MODEL, "baseline": "common", "grid": 1.0, "until": 20.0, "ties": ties}
-    whole, _ = question(ANALYSIS, {"one": ROWS[:500]}, OWN, formula=MODEL, ties=ties)  # exact times
-    parts, history = question(ANALYSIS, split(ROWS[:500], sites, seed), OWN, **asked)
-    for name in ("coef", "se", "z", "loglik", "null_loglik"):
-        assert parts.values[name] == pytest.approx(whole.values[name], rel=1e-7), name
-    assert parts.values["iterations"] == whole.values["iterations"]
-    parameters = Cox(**asked, levels=(("arm", "A", "B"), ("died", "false", "true")), points=_points(20))
-    back = [dict(reversed(list(each.items()))) for each in history]
-    assert ANALYSIS.advance(parameters, back) == parts
-
-
-def _points(size: int) -> tuple[float, ...]:
-    return tuple(float(point) for point in range(1, size + 1))
-
-
 def test_no_event_all_censored_a_level_absent_nobody_and_all_missing() -> None:
     tres = {
         "one": ROWS[:400],

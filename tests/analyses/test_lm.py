@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 import statsmodels.formula.api as smf
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -52,20 +51,6 @@ def as_theirs(values: dict[str, Any], fit: Any, rel: float = 1e-9) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- known answers
-@pytest.mark.parametrize("sites", [1, 2, 4])
-def test_longley_over_tres(sites: int) -> None:
-    frame = sm.datasets.longley.load_pandas().data
-    columns = tuple(Column(name, "number") for name in frame.columns)
-    parts = {f"t{i}": frame[i::sites] for i in range(sites)}
-    formula = "TOTEMP ~ GNPDEFL + GNP + UNEMP + ARMED + POP + YEAR"
-    found = models(ANALYSIS, parts, columns=columns, formula=formula)[0].values
-    certified = [-3482258.63459582, 15.0618722713733, -0.358191792925910e-01, -2.02022980381683, -1.03322686717359,
-                 -0.511041056535807e-01, 1829.15146461355]  # fmt: skip
-    assert list(found["coef"].values()) == pytest.approx(certified, rel=1e-9)
-    assert found["sigma"] == pytest.approx(304.854073561965, rel=1e-9)
-    assert found["r2"] == pytest.approx(0.995479004577296, rel=1e-12)
-
-
 def test_a_close_fit_takes_a_second_round_for_its_residuals() -> None:
     # Wampler2 of NIST: an exact polynomial, of whose coefficients cross products alone hold five digits.
     x = np.tile(np.arange(21.0), 3)
@@ -91,6 +76,7 @@ def test_errors_are_those_of_statsmodels(errors: str) -> None:
     assert values["f"]["statistic"] == pytest.approx(fit.fvalue, rel=1e-8)
     assert (values["r2"], values["adj_r2"]) == pytest.approx((fit.rsquared, fit.rsquared_adj), rel=1e-10)
     assert values["loglik"] == pytest.approx(fit.llf, rel=1e-11)
+    assert values["aic"] == pytest.approx(fit.aic + 2, rel=1e-11)  # R counts the variance too
     assert values["sigma"] == pytest.approx(np.sqrt(fit.scale), rel=1e-10)
 
 
@@ -133,12 +119,6 @@ def close(one: dict[str, Any], other: dict[str, Any], rel: float = 1e-9) -> None
     for name in ("sigma", "r2", "adj_r2", "aic"):
         assert one[name] == pytest.approx(other[name], rel=rel), name
     assert (one["n"], one["df_resid"]) == (other["n"], other["df_resid"])
-
-
-@settings(max_examples=4, deadline=None)
-@given(st.integers(2, 10), st.integers(0, 1_000))
-def test_it_does_not_matter_who_holds_which_rows(sites: int, seed: int) -> None:
-    close(models(ANALYSIS, split(ROWS, sites, seed), formula=FORMULA)[0].values, POOLED)
 
 
 @settings(max_examples=3, deadline=None)

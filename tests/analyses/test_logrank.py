@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lifelines.datasets import load_leukemia
 from lifelines.statistics import logrank_test
 
@@ -17,8 +15,8 @@ from cinque.analyses.logrank import ANALYSIS, Logrank
 from cinque.errors import Refused
 from cinque.model.datasets import Column
 from cinque.sdc.figures import is_suppressed
-from tests.analyses.survivors import question, split
-from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS
+from tests.analyses.survivors import split
+from tests.analyses.tres import OPEN, TEN, TEN_AND_ZEROS, question
 
 COLUMNS = (
     Column("t", "number", precision=1),
@@ -71,20 +69,6 @@ def test_stratified_as_statsmodels_and_each_tre_as_lifelines() -> None:
             [row["died"] for row in other],
         )
         assert found.values["per_tre"][name]["statistic"] == pytest.approx(theirs.test_statistic, rel=1e-9)
-
-
-@settings(max_examples=6, deadline=None)
-@given(sites=st.integers(2, 10), seed=st.integers(0, 99))
-def test_on_a_grid_any_split_is_the_pooled_test(sites: int, seed: int) -> None:
-    asked = {**ASKED, "stratified": False, "grid": 1.0, "until": 20.0}
-    whole, _ = question(ANALYSIS, {"all": ROWS}, COLUMNS, **asked)
-    parts, history = question(ANALYSIS, split(ROWS, sites, seed), COLUMNS, **asked)
-    assert parts.values["statistic"] == pytest.approx(whole.values["statistic"], rel=1e-9)
-    assert (parts.values["df"], parts.values["observed"]) == (2, whole.values["observed"])
-    assert parts.values["expected"] == pytest.approx(whole.values["expected"], rel=1e-9)
-    levels = (("arm", "A", "B", "C"),)
-    parameters = Logrank(**asked, levels=levels, points=tuple(map(float, range(1, 21))))
-    assert ANALYSIS.advance(parameters, [dict(reversed(list(history[0].items())))]) == parts
 
 
 def test_where_steps_merged_it_is_the_test_on_the_steps_that_are_left() -> None:

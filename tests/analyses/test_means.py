@@ -38,7 +38,7 @@ def values(every: list[dict[str, Any]], **only: Any) -> list[float]:
     return [row["x"] for row in kept if row["x"] is not None]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_however_the_rows_are_split_the_test_is_that_of_all(parts: int, seed: int) -> None:
     every = rows(150, seed)

@@ -52,7 +52,7 @@ def groups(result: Result) -> list[dict[str, Any]]:
 
 
 # ------------------------------------------------------------------------------------------------------ pooled figures
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4)
 @given(
     parts=st.integers(2, 10), seed=st.integers(0, 10_000), centre=st.sampled_from([0.0, -3.0, 1e6]), unit=st.booleans()
 )

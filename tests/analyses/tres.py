@@ -11,7 +11,7 @@ from typing import Any
 
 from cinque.analyses.analysis import Analysis, Released, Result
 from cinque.analyses.work import next_step, parameters_of, released_bytes, work
-from cinque.lib.parse import parse_json
+from cinque.lib.parse import dump, parse_json
 from cinque.model.datasets import Column, Dataset, Source
 from cinque.query.duckdb_engine import DuckDBSource, open_duckdb
 from cinque.sdc.appetite import Appetite
@@ -81,3 +81,24 @@ def ask(
         found = analysis.advance(value, history)
         if isinstance(found, Result):
             return found, history
+
+
+def agreed(analysis: Analysis[Any], asked: Mapping[str, Any], tres: Mapping[str, Any]) -> Any:
+    """The parameters as the asker signs them, over these sources."""
+    parameters = parameters_of(analysis, asked)
+    if analysis.agree is None:
+        return parameters
+    return analysis.agree(parameters, {tre: source.dictionary for tre, source in tres.items()})
+
+
+def question(
+    analysis: Analysis[Any],
+    tres: Mapping[str, Sequence[Row]],
+    columns: tuple[Column, ...],
+    appetite: Appetite = OPEN,
+    **asked: Any,
+) -> tuple[Result, list[dict[str, Released]]]:
+    """The answer over TREs (name -> their rows), agreed as the client does, and what they released."""
+    with ExitStack() as stack:
+        found = {tre: stack.enter_context(a_source(rows, columns)) for tre, rows in tres.items()}
+        return ask(analysis, found, dump(agreed(analysis, asked, found)), appetite)

@@ -30,6 +30,7 @@ PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")} 
 WRITTEN = [page for page in PAGES if page.parent.name != "reference"]
 RECORDS = sorted((DOCS / "decisions").glob("0*.md"))
 TODAY = date(2026, 11, 23)
+TEST = r"`(tests/[\w/]+\.py)::(\w+)`"
 
 
 def name(page: Path) -> str:
@@ -152,13 +153,26 @@ def test_every_page_is_in_a_table_of_contents() -> None:
     assert listed == {page for page in PAGES if DOCS in page.parents} - {DOCS / "index.md"}
 
 
-@pytest.mark.parametrize("record", RECORDS, ids=name)
-def test_a_decision_names_tests_that_exist(record: Path) -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", record.read_text("utf-8").partition("**Checked by**")[2])
-    assert named, "a decision that nothing checks"
+def exist(named: list[tuple[str, str]]) -> None:
     for file, test in named:
         tree = ast.parse((ROOT / file).read_text("utf-8"))
         assert test in {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}, f"{file}::{test}"
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=name)
+def test_a_decision_names_tests_that_exist(record: Path) -> None:
+    named = re.findall(TEST, record.read_text("utf-8").partition("**Checked by**")[2])
+    assert named, "a decision that nothing checks"
+    exist(named)
+
+
+def test_every_published_case_names_tests_that_exist() -> None:
+    page = (DOCS / "reference" / "verification.md").read_text("utf-8")
+    exist(re.findall(TEST, page))
+    assert page.count("tests/") == len(re.findall(TEST, page)) + 2  # the folders, in its first paragraph
+    for file in ("test_nist.py", "test_published.py"):  # and the page leaves none of these out
+        for test in re.findall(r"^def (test_\w+)", (ROOT / "tests/analyses" / file).read_text("utf-8"), re.MULTILINE):
+            assert f"`tests/analyses/{file}::{test}`" in page
 
 
 # --------------------------------------------------------------------------------------------------------- it is fresh

@@ -39,6 +39,9 @@ def test_yates_is_scipys(counts: list[list[int]]) -> None:
     found = chi_squared(counts, yates=True)
     assert found is not None
     assert found.statistic == pytest.approx(scipy.stats.chi2_contingency(counts).statistic, abs=1e-12)
+    (a, b), (c, d) = counts
+    phi = (a * d - b * c) / math.sqrt((a + b) * (c + d) * (a + c) * (b + d))  # the correction is the test's alone
+    assert found.v == pytest.approx(abs(phi), abs=1e-9)
 
 
 def test_a_tail_keeps_its_digits() -> None:

@@ -104,3 +104,20 @@ def test_nobody_and_no_event() -> None:
     for people in (0, 5):
         site = cox.at(np.arange(people, dtype=float), np.zeros(people), np.ones((people, 2)), np.zeros(2), "efron")
         assert (site.sums.loglik, site.sums.score.tolist()) == (0.0, [0.0, 0.0])
+
+
+def test_a_step_that_lowers_the_likelihood_is_halved_to_an_end() -> None:
+    first = cox.Sums(-10.0, np.array([2.0]), np.eye(1))
+    worse = cox.Sums(-11.0, np.array([1.0]), np.eye(1))
+    steps = [cox.newton([first, *[worse] * times]).beta[0] for times in range(4)]
+    assert steps == [2.0, 1.0, 0.5, 0.25]
+    found = cox.newton([first, *[worse] * (cox.HALVINGS + 1)])
+    assert (found.converged, found.stopped) == (False, "no-step")
+
+
+@pytest.mark.parametrize("ties", ["breslow", "efron"])
+def test_an_event_among_nobody_is_no_likelihood_and_no_crash(ties: str) -> None:
+    """As where exp(x beta) is 0 to a double for all at risk, or a TRE's sums say so."""
+    none, one = np.zeros(1), np.zeros((1, 1))
+    risk = cox.RiskSums(np.ones(1), none, one, np.zeros((1, 1, 1)), none, one, np.zeros((1, 1, 1)), np.ones(1))
+    assert cox.of_risk(risk, np.ones(1), ties).loglik == -np.inf

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import statsmodels.api as sm
 
 from cinque.stats.families import FAMILIES, LINKS
@@ -183,11 +184,14 @@ def test_collinear_columns_are_no_fit() -> None:
 def test_tests_of_nested_fits() -> None:
     x, y, _, _ = data("gamma", "log")
     large = sm.GLM(y, x, family=sm.families.Gamma(sm.families.links.Log())).fit()
-    small = sm.GLM(y, x[:, :2], family=sm.families.Gamma(sm.families.links.Log())).fit()
+    small = sm.GLM(y, x[:, :1], family=sm.families.Gamma(sm.families.links.Log())).fit()
     scale = large.pearson_chi2 / large.df_resid
     found = nested((small.deviance, int(small.df_resid)), (large.deviance, int(large.df_resid)), scale)
     assert found["test"] == "F"
-    assert found["statistic"] == pytest.approx((small.deviance - large.deviance) / scale)
+    more = x.shape[1] - 1
+    assert more > 1
+    assert found["statistic"] == pytest.approx((small.deviance - large.deviance) / more / scale)
+    assert found["p"] == pytest.approx(scipy.stats.f.sf(found["statistic"], more, large.df_resid))
     chi = nested((10.0, 5), (6.158541179306096, 4), None)  # the 95 % point of chi-squared with one degree of freedom
     assert chi["p"] == pytest.approx(0.05)
     with pytest.raises(ValueError, match="no more parameters"):
@@ -202,3 +206,13 @@ def test_p_values_are_of_the_t_distribution_where_it_is_named() -> None:
     normal = wald(["a"], np.array([1.959963984540054]), np.eye(1), None)
     assert normal["p"]["a"] == pytest.approx(0.05)
     assert "t" not in normal
+
+
+def test_scoring_starts_at_the_means_of_r() -> None:
+    """?family, `initialize`: what makes the first iterations, and so their number, R's."""
+    y, weights = np.array([0.0, 1.0]), np.array([1.0, 3.0])
+    for name, expected in (
+        ("gaussian", y), ("gamma", y), ("poisson", y + 0.1), ("quasipoisson", y + 0.1),
+        ("binomial", [0.25, 0.875]), ("quasibinomial", [0.25, 0.875]),
+    ):  # fmt: skip
+        assert FAMILIES[name].start(y, weights) == pytest.approx(expected)

@@ -1,4 +1,4 @@
-"""t-tests and analysis of variance: R's published values, NIST's certified ones, scipy."""
+"""t-tests and analysis of variance: R's published values, scipy (NIST's in tests/analyses/test_nist.py)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from cinque.stats.means import one_sample, one_way, two_sample
 from cinque.stats.moments import Moments, of_values
-from tests.stats.test_moments import _nist
 
 # R's sleep: extra hours with two drugs, ten people (Student 1908).
 ONE = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
@@ -55,22 +54,6 @@ def test_nothing_to_test() -> None:
     assert two_sample(of_values([1.0, 2.0]), Moments(1, 3.0, 0.0)) is None
     assert one_way([of_values([1.0, 2.0])]) is None
     assert one_way([of_values([1.0]), of_values([2.0])]) is None
-
-
-@pytest.mark.parametrize(
-    ("name", "f", "relative"),
-    [
-        ("SiRstv", 1.18046237440255, 1e-9), ("AtmWtAg", 15.9467335677930, 1e-8),
-        ("SmLs01", 21.0, 1e-12), ("SmLs02", 201.0, 1e-12), ("SmLs03", 2001.0, 1e-12),
-        ("SmLs04", 21.0, 1e-8), ("SmLs05", 201.0, 1e-8), ("SmLs06", 2001.0, 1e-8),
-        ("SmLs07", 21.0, 1e-3), ("SmLs08", 201.0, 1e-3), ("SmLs09", 2001.0, 1e-3),
-    ],
-)  # fmt: skip
-def test_nist(name: str, f: float, relative: float) -> None:
-    """Certified F, to as many digits as one released double a mean holds (see stats/moments.py)."""
-    found = one_way([of_values(values) for values in _nist(name).values()])
-    assert found is not None
-    assert found.f == pytest.approx(f, rel=relative)
 
 
 @given(st.integers(0, 10**6), st.integers(2, 5))

@@ -33,34 +33,6 @@ from cinque.stats.moments import (
 NIST = Path(scipy.__file__).parent / "stats/tests/data/nist_anova"
 
 
-def _nist(name: str) -> dict[str, list[float]]:
-    """NIST StRD one-way data: treatment and response from line 61."""
-    groups: dict[str, list[float]] = {}
-    for line in (NIST / f"{name}.dat").read_text().splitlines()[60:]:
-        treatment, response = line.split()
-        groups.setdefault(treatment, []).append(float(response))
-    return groups
-
-
-@pytest.mark.parametrize(
-    # Certified F. Responses with 1, 7 and 13 constant leading digits: means are doubles, so digits go with them.
-    ("name", "f", "relative"),
-    [
-        ("SiRstv", 1.18046237440255, 1e-9),
-        ("SmLs01", 21.0, 1e-12), ("SmLs02", 201.0, 1e-12), ("SmLs03", 2001.0, 1e-12),
-        ("SmLs04", 21.0, 1e-8), ("SmLs05", 201.0, 1e-8), ("SmLs06", 2001.0, 1e-8),
-        ("SmLs07", 21.0, 1e-3), ("SmLs08", 201.0, 1e-3), ("SmLs09", 2001.0, 1e-3),
-    ],
-)  # fmt: skip
-def test_nist_analysis_of_variance_from_merged_groups(name: str, f: float, relative: float) -> None:
-    groups = [of_values(values) for values in _nist(name).values()]
-    within = math.fsum(group.m2 for group in groups)
-    whole = merge_all(groups)
-    between = whole.m2 - within
-    found = (between / (len(groups) - 1)) / (within / (whole.n - len(groups)))
-    assert found == pytest.approx(f, rel=relative)
-
-
 numbers = st.floats(-1e6, 1e6).map(lambda x: x + 0.0)
 parts = st.lists(st.lists(numbers, max_size=20), min_size=1, max_size=10)
 

@@ -23,7 +23,10 @@ _Z = 0.975
 
 @dataclass(frozen=True, slots=True)
 class ChiSquared:
-    """`expected`: rows x columns; `v`: Cramer's V."""
+    """`expected`: rows x columns; `v`: Cramer's V, of Pearson's statistic whether or not the test has the continuity
+    correction (Cramer 1946, 21.9; as SciPy's association, DescTools' CramerV and SPSS have it): in a table of 2 x 2 the
+    phi coefficient's size.
+    """
 
     statistic: float
     df: int
@@ -42,11 +45,12 @@ def chi_squared(counts: Sequence[Sequence[int]], *, yates: bool = False) -> ChiS
     total = table.sum()
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / total
     away = np.abs(table - expected)
-    if yates and table.shape == (2, 2):
-        away = away - min(0.5, float(away.min()))
     statistic = math.fsum((away**2 / expected).ravel())
     df = (table.shape[0] - 1) * (table.shape[1] - 1)
     v = math.sqrt(statistic / (total * (min(table.shape) - 1)))
+    if yates and table.shape == (2, 2):
+        away = away - min(0.5, float(away.min()))
+        statistic = math.fsum((away**2 / expected).ravel())
     return ChiSquared(statistic, df, chi2_above(statistic, df), expected, v)
 
 
