@@ -10,24 +10,11 @@ from typing import Any, Final
 from cinque.client.answer import Answer
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_tests import TestAnswer
+from cinque.client.long_curves import left_out, printed
 
 _COLUMNS: Final = ("at_risk", "events", "censored", "survival", "lower", "upper")
 _STEPS: Final = ("events", "censored")  # of one interval: not in a table that leaves intervals out
 _WHOLE: Final = ("n", "median", "median_interval", "restricted_mean", "restricted_mean_se")
-_ROWS: Final = 60  # points of a curve that are printed
-
-
-def printed(points: int) -> range:
-    """The places of the points that a printed curve has: all of them, or every second, third, … and no counts of
-    single intervals."""
-    every = -(-points // _ROWS)
-    return range(every - 1, points, every)
-
-
-def left_out(points: int) -> str:
-    """Says so where not all are printed, otherwise empty."""
-    shown = len(printed(points))
-    return "" if shown == points else f"Printed are {shown} of {points:,} points; `.to_pandas()` has all."
 
 
 @dataclass(frozen=True, repr=False)

@@ -12,6 +12,7 @@ from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from cinque.client.long_curves import left_out, printed
 from cinque.client.records import Entry, groups_of, number, parts
 from cinque.client.view import exactness, figure
 from cinque.crate.wording import short
@@ -190,8 +191,6 @@ def _people(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
 
 # --------------------------------------------------------------------------------------------------------- survival
 def _curves(values: Mapping[str, Any]) -> Iterator[str]:
-    from cinque.client.answers_survival import left_out, printed
-
     groups = groups_of(values)
     found = parts(values)
     if not isinstance(values.get("survival"), list | Mapping):
