@@ -145,12 +145,18 @@ def test_every_link_inside_leads_somewhere(page: Path) -> None:
 def test_every_page_is_in_a_table_of_contents() -> None:
     listed = {
         (page.parent / f"{line}.md").resolve()
-        for page in (DOCS / "index.md", DOCS / "decisions" / "index.md")
+        for page in DOCS.rglob("index.md")
         for tree in blocks(page, r"\{toctree\}")
         for line in tree.splitlines()
         if line and not line.startswith(":")
     }
     assert listed == {page for page in PAGES if DOCS in page.parents} - {DOCS / "index.md"}
+
+
+def test_every_analysis_has_a_page_and_stands_in_the_overview() -> None:
+    overview = (DOCS / "analyses" / "index.md").read_text("utf-8")
+    linked = {page for page, _ in re.findall(r"\[(\w+)\]\((\w+)\.md\)", overview)}
+    assert linked == {*registry.names(), "meta"}
 
 
 def exist(named: list[tuple[str, str]]) -> None:
