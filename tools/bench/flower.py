@@ -92,11 +92,16 @@ class Fleet:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        # A SuperExec goes on looking for its SuperNode for a while: it is not waited for.
-        for pid, born in below:
+        # A SuperExec goes on looking for its SuperNode for a while: it is not waited for, nor what it started.
+        left = [each for each in below if _born(each[0]) == each[1]]
+        left += [pid for above, _ in left for pid in _descendants(above)]
+        for pid, born in left:
             if _born(pid) == born:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + END_SECONDS
+        while any(_born(pid) == born for pid, born in left) and time.monotonic() < deadline:
+            time.sleep(0.02)
         self._started = []
 
     # ------------------------------------------------------------------------------------------------------- inside
@@ -200,11 +205,12 @@ def _descendants(root: int) -> list[tuple[int, str]]:
 
 
 def _born(pid: int) -> str:
-    """When a process began, in ticks since the machine did; "" where there is none."""
+    """When a process began, in ticks since the machine did; "" where there is none, or a dead one alone."""
     try:
-        return _stat(pid)[19]
+        fields = _stat(pid)
     except OSError:
         return ""
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _stat(pid: int) -> list[str]:
