@@ -68,7 +68,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
         ("cmh smokes died --no-correct", {"exposure": "smokes", "outcome": "died", "correct": False}),
         (
             "glm y~x+log(z) --family poisson --offset o --rounds few",
-            {"formula": "y~x+log(z)", "family": "poisson", "offset": "o", "rounds": "few", "max_rounds": 26},
+            {
+                "formula": "y~x+log(z)",
+                "family": "poisson",
+                "offset": "o",
+                "rounds": "few",
+                "max_rounds": 26,
+                "errors": "classical",
+            },
         ),
     ],
 )
