@@ -75,7 +75,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     made = models.design_of(parameters, source.dictionary)
     size, levels = len(made.names), models.factor_levels(made)
     layout = Layout.of(parameters, step, size)
-    products, leverages, groups = Products(layout.pairs), Leverages(size), Groups(made)
+    products, leverages, groups = Products(layout.pairs), Leverages(size), Groups(made, parameters.weights)
     seen = Seen()
 
     def passes(first: bool) -> Iterator[tuple[Array, Array]]:
@@ -93,6 +93,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     judged = Judged(products, layout.pairs, lambda: passes(first=False))
     values: dict[str, Any] = {"n": seen.people, "missing": seen.missing, "outside": seen.outside}
     evidence: dict[str, Any] = {"people": seen.people, "events": seen.events(parameters), "smallest": groups.smallest()}
+    evidence["crowded"] = groups.crowded()
     if np.isfinite(judged.sums).all():
         values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
         empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
@@ -198,7 +199,7 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
     terms = len(partial.shape["terms"])
     told = told_after(parameters, max(partial.shape["round"], LIKELY_ROUNDS), terms)
     model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
-    return Figures(tuple(made), (), (model,))
+    return Figures(tuple(made), (), (model, *models.within(sums, evidence["crowded"])))
 
 
 ANALYSIS: Analysis[Glm] = Analysis(

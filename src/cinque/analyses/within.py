@@ -1,0 +1,257 @@
+"""Evidence for rules 3, 4, 13, 14 and 15 within groups: whom the sums of numbers within a level tell of.
+
+The product of a level's column and a number is a sum over the people at that level, and the product with the column of
+ones says how many they are. So together they tell what a table of means by group would tell, and are judged as that is:
+how many people of the group have another value than its commonest, whether one or two of them make up nearly all, how
+many are at each value where there are no more values than sums, and how many sums there are for so many people. About
+all rows none of this shows, as those at other levels have a part of 0.
+
+The same is looked at over everybody for numbers that are no columns of the model: what is taken off the response, and
+weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cinque.analyses.design import Rows
+from cinque.stats.components import SAMPLE, Components
+from cinque.stats.crossproducts import FIRST
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Names = frozenset[str]
+CodesOf = Callable[[Iterable[str], Mapping[str, Codes]], Codes]
+
+_MOST: Final = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Numbers computed from the same columns of the dataset, `read_from`. Each is the sum of the model's columns at
+    these places, or named: `y`, `offset`, `left` (y less the offset), `weights`. `beside`: the factors that stand with
+    them in a term, one set a term.
+    """
+
+    parts: tuple[tuple[int, ...] | str, ...]
+    read_from: Names
+    beside: tuple[Names, ...] = (frozenset(),)
+
+    @property
+    def most(self) -> int:
+        """Values whose counts n and the sums within a group tell: of the numbers and, where a term holds the group's
+        factors too, of their products."""
+        k = len(self.parts)
+        return 1 + k + (k * (k + 1) // 2 if any(self.beside) else 0)
+
+    def of(self, rows: Rows, weights: Array | None) -> Array:
+        """Rows x numbers."""
+        return np.column_stack([part_of(rows, weights, part) for part in self.parts])
+
+
+def part_of(rows: Rows, weights: Array | None, part: tuple[int, ...] | str) -> Array:
+    """One number, row by row."""
+    if isinstance(part, str):
+        named = {"y": rows.y, "offset": rows.offset, "left": rows.y - rows.offset}
+        return np.ones(len(rows.y)) if part == "weights" and weights is None else named.get(part, weights)  # type: ignore[return-value]
+    return rows.x[:, part[0]] if len(part) == 1 else np.asarray(rows.x[:, list(part)].sum(axis=1))
+
+
+class Within:
+    """What is told of `numbers` within the levels of every one of `pieces`: the factors of each term, and the response
+    where it has two values."""
+
+    def __init__(self, numbers: Sequence[Numbers], pieces: Sequence[Names]) -> None:
+        self._numbers = numbers
+        self._pieces = pieces
+        self._tables: dict[Names, _Table] = {}
+        self._high: list[Array] = []
+        self._low: list[Array] = []
+
+    def add(
+        self, rows: Rows, weights: Array | None, coded: Mapping[str, Codes], few: Mapping[str, Numbers], codes: CodesOf
+    ) -> None:
+        """A batch's complete rows with their codes; `few`: the numbers that are few-valued so far, among the codes."""
+        if not self._numbers:
+            return
+        values = [each.of(rows, weights) for each in self._numbers]
+        self._high = [_outer(np.maximum, self._high, at, each.max(axis=0)) for at, each in enumerate(values)]
+        self._low = [_outer(np.minimum, self._low, at, each.min(axis=0)) for at, each in enumerate(values)]
+        for names, of in self._sets(few).items():
+            if names not in self._tables:
+                self._tables[names] = _Table(of, [self._numbers[at] for at in of])
+            self._tables[names].add([values[at] for at in of], codes(names, coded) if names else None, rows.begin)
+        self._tables = {names: table for names, table in self._tables.items() if names <= coded.keys()}
+
+    def _sets(self, few: Mapping[str, Numbers]) -> dict[Names, list[int]]:
+        """Columns whose levels together make groups -> which of the numbers are told within them: only the finest, for
+        what holds within each of these holds within what they make up."""
+        found: dict[Names, list[int]] = {}
+        for at, numbers in enumerate(self._numbers):
+            own = {beside | piece for beside in numbers.beside for piece in self._pieces}
+            own = {names for names in own if not any(names < other for other in own)}
+            own |= {
+                beside | {name} | inside
+                for name, other in few.items()
+                if not other.read_from & numbers.read_from
+                for beside in numbers.beside
+                for inside in other.beside
+            }
+            for names in own:
+                found.setdefault(names, []).append(at)
+        return found
+
+    def _judged(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> Iterator[tuple[_Table, list[int]]]:
+        """Tables with those of their numbers that are not few-valued over all rows: counts of people judge these. A
+        few-valued number makes groups where its sums tell of each of its values."""
+        looked_at = {part for other in few.values() for part in other.parts}
+        for names, table in self._tables.items():
+            if all(name not in few or levels[name] <= 1 + len(few[name].parts) for name in names):
+                kept = [at for at, numbers in enumerate(table.numbers) if not looked_at.issuperset(numbers.parts)]
+                if kept:
+                    yield table, kept
+
+    def evidence(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> tuple[int, float]:
+        """(fewest people who differ from the commonest value of their group, least remainder), over all numbers."""
+        differing, remainder = 2**53, _MOST
+        for table, kept in self._judged(levels, few):
+            for at in kept:
+                high, low = self._high[table.of[at]], self._low[table.of[at]]
+                for cell in table.cells.values():
+                    differing = min(differing, int(cell.parts[at].differing().min()))
+                    remainder = min(remainder, cell.remainder(at, high, low))
+        return differing, remainder
+
+    def counts(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> Codes:
+        """People at each value within a group where these are so few that the sums within it tell them."""
+        found = [
+            people
+            for table, kept in self._judged(levels, few)
+            for at in kept
+            for cell in table.cells.values()
+            for people in (cell.values[at] or {}).values()
+        ]
+        return np.array(found, np.int64)
+
+    def crowded(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> list[tuple[int, int]]:
+        """For each kind of group (people of the smallest that anybody is in, numbers told of them beside their
+        count)."""
+        return [
+            (min(cell.people for cell in table.cells.values()), sum(len(table.numbers[at].parts) for at in kept))
+            for table, kept in self._judged(levels, few)
+            if table.grouped and table.cells
+        ]
+
+
+class _Table:
+    """Groups by code, with the same numbers in each; `of`: which of all numbers these are."""
+
+    def __init__(self, of: Sequence[int], numbers: Sequence[Numbers]) -> None:
+        self.of = of
+        self.numbers = numbers
+        self.cells: dict[int, _Cell] = {}
+        self.grouped = False
+
+    def add(self, values: Sequence[Array], codes: Codes | None, begin: Codes) -> None:
+        rows = len(values[0])
+        if codes is None:
+            self._cell(0).add(values, None if len(begin) == rows else begin)
+            return
+        self.grouped = True
+        settled = [code for code, cell in self.cells.items() if cell.settled]
+        use = np.flatnonzero(~np.isin(codes, settled)) if settled else np.arange(rows)
+        order = use[np.argsort(codes[use], kind="stable")]
+        ordered = codes[order]
+        ends = [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(order)] if len(order) else []
+        person = np.zeros(0, np.int64)
+        if len(begin) < rows:
+            person = np.zeros(rows, np.int64)
+            person[begin[1:]] = 1
+            person = np.cumsum(person)
+        for start, end in zip([0, *ends[:-1]], ends, strict=False):
+            here = order[start:end]
+            own = np.flatnonzero(np.diff(person[here], prepend=-1)) if len(person) else None
+            self._cell(int(ordered[start])).add([each[here] for each in values], own)
+
+    def _cell(self, code: int) -> _Cell:
+        return self.cells.setdefault(code, _Cell(self.numbers))
+
+
+class _Cell:
+    """One group: for each kind of numbers its parts, about 0 and about a middle, and its values while they are few.
+
+    As in stats/crossproducts.py the first people are looked at in full. For the others it is enough that no part is
+    larger than the largest of all rows.
+    """
+
+    def __init__(self, numbers: Sequence[Numbers]) -> None:
+        self.people = 0
+        self.parts = [Components(2 * len(each.parts)) for each in numbers]
+        self.values: list[dict[tuple[float, ...], int] | None] = [{} for _ in numbers]
+        self._most = [each.most for each in numbers]
+        self._middle: list[Array] = []
+        self._absolute = [np.zeros(2 * len(each.parts)) for each in numbers]
+        self._looked = 0
+        self._several = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether its further rows need not be looked at."""
+        return self._looked >= FIRST and not self._several and all(values is None for values in self.values)
+
+    def add(self, values: Sequence[Array], begin: Codes | None) -> None:
+        """`begin`: where each person's rows begin, where there may be several."""
+        self._several |= begin is not None
+        if not self._middle:
+            self._middle = [np.median(each[:SAMPLE], axis=0) for each in values]
+        people = len(values[0]) if begin is None else len(begin)
+        self.people += people
+        room = people if self._several else max(0, min(people, FIRST - self._looked))
+        self._looked += room
+        for at, each in enumerate(values):
+            if room:
+                here = each if begin is not None else each[:room]
+                both = np.hstack([here, here - self._middle[at]])
+                if begin is not None:
+                    both = np.add.reduceat(both, begin, axis=0)
+                self.parts[at].add(both)
+                self._absolute[at] += np.abs(both).sum(axis=0)
+            self._count(at, each, begin)
+
+    def remainder(self, at: int, high: Array, low: Array) -> float:
+        """`high`, `low`: the largest and the smallest of these numbers over all rows."""
+        if self._looked == self.people:
+            return float(self.parts[at].remainder().min())
+        middle = self._middle[at]
+        away = np.maximum(high - middle, middle - low)
+        largest = np.concatenate([np.maximum(np.abs(high), np.abs(low)), away])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(np.where(largest > 0, self._absolute[at] / largest - 2, np.inf).min())
+
+    def _count(self, at: int, values: Array, begin: Codes | None) -> None:
+        known = self.values[at]
+        if known is None:
+            return
+        codes, first = np.zeros(len(values), np.int64), np.zeros(1, np.int64)
+        for column in values.T:
+            _, own = np.unique(column, return_inverse=True)
+            _, first, codes = np.unique(codes * len(column) + own, return_index=True, return_inverse=True)
+            if len(first) > self._most[at]:
+                self.values[at] = None
+                return
+        for place, row in enumerate(first):
+            of = codes == place
+            people = np.count_nonzero(of if begin is None else np.logical_or.reduceat(of, begin))
+            value = tuple(values[row].tolist())
+            known[value] = known.get(value, 0) + int(people)
+        if len(known) > self._most[at]:
+            self.values[at] = None
+
+
+def _outer(choose: Callable[[Array, Array], Array], known: Sequence[Array], at: int, found: Array) -> Array:
+    return choose(known[at], found) if known else found
