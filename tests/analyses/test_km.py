@@ -225,7 +225,6 @@ def test_a_grid_too_long_to_merge_is_told_whole_or_not_at_all() -> None:
         ({"grid": 0.01, "until": 1e6}, "grid-too-long"),
         ({"time": "tt", "until": 5.0}, "unknown-column"),
         ({"time": "arm", "grid": 1.0, "until": 5.0}, "formula-type"),
-        ({"event": "t", "until": 5.0}, "not_answerable"),
     ],
 )
 def test_bad_questions_are_refused_in_words(asked: dict[str, Any], code: str) -> None:
