@@ -160,11 +160,17 @@ def test_one_person_in_the_tail_hides_what_they_carry_and_no_more() -> None:
 
 @pytest.mark.parametrize(
     ("levels", "told"),
-    [(2, set(MOMENTS)), (3, {"m2:[]", "m3:[]", "m4:[]"}), (4, {"m3:[]", "m4:[]"}), (5, {"m4:[]"}), (6, {"m4:[]"}), (9, set())],
+    [
+        (2, set(MOMENTS)),
+        (3, {"m2:[]", "m3:[]", "m4:[]"}),
+        (4, {"m3:[]", "m4:[]"}),
+        (5, {"m4:[]"}),
+        (6, {"m4:[]"}),
+        (9, set()),
+    ],
 )
 def test_moments_of_a_few_valued_column_are_a_table_of_it(levels: int, told: set[str]) -> None:
-    """Attack 12: n and four moments give the counts of up to five values, n and three those of four, and so on; of six values they leave some
-    ten tables."""
+    """Attack 12: n and four moments give the counts of up to five values, n and three those of four, and so on."""
     values = [float(i % (levels - 1)) for i in range(400)] + [float(levels - 1)] * 9
     if levels == 2:
         values += [0.0] * 50

@@ -56,7 +56,7 @@ def test_six_values_of_a_thousand_people_told_by_four_moments() -> None:
 
 @pytest.mark.parametrize(("people", "told"), [(13, True), (60, False)])
 def test_the_ages_of_few_people(people: int, told: bool) -> None:
-    """Four power sums of 13 whole numbers fit one set of them: halves of it are matched in a minute."""
+    """Four power sums of 13 whole numbers fit, as a rule, one set of them."""
     found = Few()
     found.add(np.random.default_rng(5).integers(20, 90, people).astype(float))
     assert (found.smallest(4) == 1) == told

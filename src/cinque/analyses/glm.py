@@ -94,6 +94,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     values: dict[str, Any] = {"n": seen.people, "missing": seen.missing, "outside": seen.outside}
     evidence: dict[str, Any] = {"people": seen.people, "events": seen.events(parameters), "smallest": groups.smallest()}
     evidence["crowded"] = groups.crowded()
+    evidence["products"] = models.products(made)
     if np.isfinite(judged.sums).all():
         values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
         empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
@@ -197,7 +198,8 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
             )
         )
     terms = len(partial.shape["terms"])
-    told = told_after(parameters, max(partial.shape["round"], LIKELY_ROUNDS), terms)
+    rounds = max(partial.shape["round"], LIKELY_ROUNDS)
+    told = told_after(parameters, rounds, terms) - rounds * (len(models.upper(terms)) - evidence["products"])
     model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
     return Figures(tuple(made), (), (model, *models.within(sums, evidence["crowded"])))
 

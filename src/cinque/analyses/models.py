@@ -182,6 +182,25 @@ def factor_levels(made: Design) -> list[dict[str, str]]:
     return found
 
 
+def products(made: Design) -> int:
+    """How many different sums the products of a model's columns hold: what is 0 by what the columns are says nothing,
+    nor does one that says what another does (a level's column times itself, and times the column of ones).
+    """
+    numbers: list[tuple[str, ...]] = [()] if made.formula.intercept else []
+    for term in made.terms:
+        named = [each.names if not each.levels else ("",) * len(each.names) for each in reversed(term)]
+        numbers += [tuple(sorted(filter(None, each))) for each in product(*named)]
+    columns = list(zip(numbers, factor_levels(made), strict=True))
+    return len(
+        {
+            (tuple(sorted(one + other)), frozenset((levels | others).items()))
+            for j, (one, levels) in enumerate(columns)
+            for other, others in columns[j:]
+            if not apart(levels, others)
+        }
+    )
+
+
 def apart(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether no row can have both: the columns' product is 0 by what they are."""
     return any(other.get(name, level) != level for name, level in one.items())

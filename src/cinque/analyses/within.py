@@ -7,7 +7,8 @@ many are at each value where there are no more values than sums, and how many su
 all rows none of this shows, as those at other levels have a part of 0.
 
 The same is looked at over everybody for numbers that are no columns of the model: what is taken off the response, and
-weights.
+weights. And where most people share a value b of one number, its product with another is told about b, and so is a sum
+over those who have not b: were nearly all of these at one value of the other, it would tell of the rest.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ Names = frozenset[str]
 CodesOf = Callable[[Iterable[str], Mapping[str, Codes]], Codes]
 
 _MOST: Final = 2.0**53
+_SHARED: Final = 0.4  # of the first rows that have a value; a product of few parts needs half for one of its numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Within:
         self._numbers = numbers
         self._pieces = pieces
         self._tables: dict[Names, _Table] = {}
+        self._shared: list[tuple[int, int, float, _Table]] | None = None
         self._high: list[Array] = []
         self._low: list[Array] = []
 
@@ -87,6 +90,21 @@ class Within:
                 self._tables[names] = _Table(of, [self._numbers[at] for at in of])
             self._tables[names].add([values[at] for at in of], codes(names, coded) if names else None, rows.begin)
         self._tables = {names: table for names, table in self._tables.items() if names <= coded.keys()}
+        if self._shared is None:
+            self._shared = list(self._common(values))
+        for at, part, common, table in self._shared:
+            apart = np.where(values[at][:, part] == common, -1, 0)
+            table.add([values[other] for other in table.of], apart, rows.begin)
+
+    def _common(self, values: Sequence[Array]) -> Iterator[tuple[int, int, float, _Table]]:
+        """Numbers with a common value: their places, the value, and a table of all others that are computed from other
+        columns, for the people who have another value."""
+        for at, numbers in enumerate(self._numbers):
+            of = [k for k, other in enumerate(self._numbers) if not other.read_from & numbers.read_from]
+            for part, column in enumerate(values[at].T if of else ()):
+                known, counts = np.unique(column[:SAMPLE], return_counts=True)
+                if counts.max() > _SHARED * counts.sum():
+                    yield at, part, float(known[counts.argmax()]), _Table(of, [self._numbers[k] for k in of])
 
     def _sets(self, few: Mapping[str, Numbers]) -> dict[Names, list[int]]:
         """Columns whose levels together make groups -> which of the numbers are told within them: only the finest, for
@@ -117,26 +135,35 @@ class Within:
                     yield table, kept
 
     def evidence(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> tuple[int, float]:
-        """(fewest people who differ from the commonest value of their group, least remainder), over all numbers."""
+        """(fewest people who differ from the commonest value of their group where some do, least remainder), over all
+        numbers."""
         differing, remainder = 2**53, _MOST
         for table, kept in self._judged(levels, few):
             for at in kept:
                 high, low = self._high[table.of[at]], self._low[table.of[at]]
                 for cell in table.cells.values():
-                    differing = min(differing, int(cell.parts[at].differing().min()))
+                    differing = min([differing, *(people for people in cell.differing(at) if people)])
                     remainder = min(remainder, cell.remainder(at, high, low))
+        for *_, table in self._shared or ():
+            for cell in table.cells.values():
+                found = (people for at in range(len(table.of)) for people in cell.differing(at) if people)
+                differing = min([differing, *found])
         return differing, remainder
 
     def counts(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> Codes:
-        """People at each value within a group where these are so few that the sums within it tell them."""
-        found = [
-            people
-            for table, kept in self._judged(levels, few)
-            for at in kept
-            for cell in table.cells.values()
-            for people in (cell.values[at] or {}).values()
+        """People at each value within a group where these are so few that the sums within it tell them; and 0 for a
+        group in which nobody has another value than the rest (rules 2 and 4)."""
+        judged = [
+            (cell, at) for table, kept in self._judged(levels, few) for cell in table.cells.values() for at in kept
         ]
-        return np.array(found, np.int64)
+        found = [people for cell, at in judged for people in (cell.values[at] or {}).values()]
+        judged += [
+            (cell, at)
+            for *_, table in self._shared or ()
+            for cell in table.cells.values()
+            for at in range(len(table.of))
+        ]
+        return np.array([*found, *(0 for cell, at in judged if 0 in cell.differing(at))], np.int64)
 
     def crowded(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> list[tuple[int, int]]:
         """For each kind of group (people of the smallest that anybody is in, numbers told of them beside their
@@ -158,13 +185,14 @@ class _Table:
         self.grouped = False
 
     def add(self, values: Sequence[Array], codes: Codes | None, begin: Codes) -> None:
+        """`codes`: the group of each row, -1 for none; None where all are one."""
         rows = len(values[0])
         if codes is None:
             self._cell(0).add(values, None if len(begin) == rows else begin)
             return
         self.grouped = True
-        settled = [code for code, cell in self.cells.items() if cell.settled]
-        use = np.flatnonzero(~np.isin(codes, settled)) if settled else np.arange(rows)
+        settled = [-1, *(code for code, cell in self.cells.items() if cell.settled)]
+        use = np.flatnonzero(~np.isin(codes, settled))
         order = use[np.argsort(codes[use], kind="stable")]
         ordered = codes[order]
         ends = [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(order)] if len(order) else []
@@ -222,6 +250,10 @@ class _Cell:
                 self.parts[at].add(both)
                 self._absolute[at] += np.abs(both).sum(axis=0)
             self._count(at, each, begin)
+
+    def differing(self, at: int) -> list[int]:
+        """People who have another than the commonest value, of each of these numbers."""
+        return [int(people) for people in self.parts[at].differing()]
 
     def remainder(self, at: int, high: Array, low: Array) -> float:
         """`high`, `low`: the largest and the smallest of these numbers over all rows."""
