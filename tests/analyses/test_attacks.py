@@ -163,7 +163,8 @@ def test_a_number_that_is_not_the_usual_one_for_few_at_a_level(level: str) -> No
         return visits_b - at_b if level == "b" else visits - visits_b - (n - at_b)
 
     stopped(more, secret, "glm", rows, columns=TWO, formula="case ~ g + z")
-    for name, asked in (("lm", {"formula": "y ~ g + z"}), ("glm", {"formula": "case ~ g + z", "rounds": "few"})):
+    few: dict[str, Any] = {"formula": "case ~ g + z", "rounds": "few"}
+    for name, asked in (("lm", {"formula": "y ~ g + z"}), ("glm", few)):
         found = figures(name, rows, TEN_AND_ZEROS, columns=TWO, **asked)
         assert is_suppressed(found["cross" if name == "lm" else "coefficients"])
         found = figures(name, ROWS, TEN_AND_ZEROS, columns=TWO, **asked)
@@ -249,7 +250,7 @@ def test_few_values_hidden_by_an_offset() -> None:
 
 def test_an_offset_that_only_few_people_have() -> None:
     rows = ROWS.assign(o=np.where(FEW == 3, 1.0, 0.0), z=np.arange(N) % 3)
-    asked = {"family": "poisson", "formula": "z ~ x + offset(o)"}
+    asked: dict[str, Any] = {"family": "poisson", "formula": "z ~ x + offset(o)"}
     assert not is_suppressed(figures("glm", rows, OPEN, **asked)["score"])
     assert is_suppressed(figures("glm", rows, TEN, **asked)["score"])
     assert not is_suppressed(figures("glm", rows.assign(o=ROWS.o), TEN, **asked)["score"])
@@ -326,12 +327,13 @@ def test_six_covariates_at_a_tre_of_a_thousand_are_told() -> None:
     rows["case"] = r.random(N) < 1 / (1 + np.exp(-(rows.x - 60) / 10))
     formula = "x + w + g + h + edu + o"
     for appetite in (TEN, Appetite()):
-        for name, asked in (
+        questions: list[tuple[str, dict[str, Any]]] = [
             ("lm", {"formula": f"y ~ {formula}", "errors": "hc3"}),
             ("glm", {"formula": f"case ~ {formula}"}),
             ("glm", {"formula": f"case ~ {formula}", "rounds": "few"}),
             ("cox", {"formula": f"Surv(z, case) ~ {formula}"}),
-        ):
+        ]
+        for name, asked in questions:
             result, _ = models(registry.get(name), {"a": rows}, appetite, columns=columns, **asked)
             assert not result.values.get("stopped"), (name, dump(asked))
             assert result.values["coef"]

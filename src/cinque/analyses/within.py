@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cinque.analyses.design import Rows
-from cinque.stats.components import SAMPLE, Components
+from cinque.stats.components import CEILING, SAMPLE, Components
 from cinque.stats.crossproducts import FIRST
 
 Array = NDArray[np.float64]
@@ -82,19 +82,36 @@ class Within:
         """A batch's complete rows with their codes; `few`: the numbers that are few-valued so far, among the codes."""
         if not self._numbers:
             return
-        values = [each.of(rows, weights) for each in self._numbers]
-        self._high = [_outer(np.maximum, self._high, at, each.max(axis=0)) for at, each in enumerate(values)]
-        self._low = [_outer(np.minimum, self._low, at, each.min(axis=0)) for at, each in enumerate(values)]
+        made: dict[int, Array] = {}
+
+        def values(at: int) -> Array:
+            if at not in made:
+                made[at] = self._numbers[at].of(rows, weights)
+            return made[at]
+
+        self._reach(rows, values)
         for names, of in self._sets(few).items():
             if names not in self._tables:
                 self._tables[names] = _Table(of, [self._numbers[at] for at in of])
-            self._tables[names].add([values[at] for at in of], codes(names, coded) if names else None, rows.begin)
+            self._tables[names].add(values, codes(names, coded) if names else None, rows.begin)
         self._tables = {names: table for names, table in self._tables.items() if names <= coded.keys()}
         if self._shared is None:
-            self._shared = list(self._common(values))
+            self._shared = list(self._common([values(at) for at in range(len(self._numbers))]))
         for at, part, common, table in self._shared:
-            apart = np.where(values[at][:, part] == common, -1, 0)
-            table.add([values[other] for other in table.of], apart, rows.begin)
+            if not all(cell.settled for cell in table.cells.values()) or not table.cells:
+                table.add(values, np.where(values(at)[:, part] == common, -1, 0), rows.begin)
+
+    def _reach(self, rows: Rows, values: Callable[[int], Array]) -> None:
+        """The largest and the smallest of each number over all rows."""
+        high, low = rows.x.max(axis=0), rows.x.min(axis=0)
+        for at, numbers in enumerate(self._numbers):
+            single = [part[0] for part in numbers.parts if not isinstance(part, str) and len(part) == 1]
+            whole = len(single) == len(numbers.parts)
+            most, least = (high[single], low[single]) if whole else (values(at).max(axis=0), values(at).min(axis=0))
+            if len(self._high) == at:
+                self._high.append(most)
+                self._low.append(least)
+            self._high[at], self._low[at] = np.maximum(self._high[at], most), np.minimum(self._low[at], least)
 
     def _common(self, values: Sequence[Array]) -> Iterator[tuple[int, int, float, _Table]]:
         """Numbers with a common value: their places, the value, and a table of all others that are computed from other
@@ -163,7 +180,7 @@ class Within:
             for cell in table.cells.values()
             for at in range(len(table.of))
         ]
-        return np.array([*found, *(0 for cell, at in judged if 0 in cell.differing(at))], np.int64)
+        return np.array([*found, *(0 for cell, at in judged if cell.people > 1 and 0 in cell.differing(at))], np.int64)
 
     def crowded(self, levels: Mapping[str, int], few: Mapping[str, Numbers]) -> list[tuple[int, int]]:
         """For each kind of group (people of the smallest that anybody is in, numbers told of them beside their
@@ -184,27 +201,32 @@ class _Table:
         self.cells: dict[int, _Cell] = {}
         self.grouped = False
 
-    def add(self, values: Sequence[Array], codes: Codes | None, begin: Codes) -> None:
-        """`codes`: the group of each row, -1 for none; None where all are one."""
-        rows = len(values[0])
+    def add(self, values: Callable[[int], Array], codes: Codes | None, begin: Codes) -> None:
+        """`values`: by place among all numbers; `codes`: the group of each row, -1 for none, None where all are one."""
         if codes is None:
-            self._cell(0).add(values, None if len(begin) == rows else begin)
+            if not self._cell(0).settled:
+                every = [values(at) for at in self.of]
+                self._cell(0).add(every, None if len(begin) == len(every[0]) else begin)
             return
         self.grouped = True
+        rows = len(codes)
         settled = [-1, *(code for code, cell in self.cells.items() if cell.settled)]
         use = np.flatnonzero(~np.isin(codes, settled))
+        if not len(use):
+            return
         order = use[np.argsort(codes[use], kind="stable")]
         ordered = codes[order]
-        ends = [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(order)] if len(order) else []
+        ends = [*(np.flatnonzero(np.diff(ordered)) + 1).tolist(), len(order)]
+        every = [values(at) for at in self.of]
         person = np.zeros(0, np.int64)
         if len(begin) < rows:
             person = np.zeros(rows, np.int64)
             person[begin[1:]] = 1
             person = np.cumsum(person)
-        for start, end in zip([0, *ends[:-1]], ends, strict=False):
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
             here = order[start:end]
             own = np.flatnonzero(np.diff(person[here], prepend=-1)) if len(person) else None
-            self._cell(int(ordered[start])).add([each[here] for each in values], own)
+            self._cell(int(ordered[start])).add([each[here] for each in every], own)
 
     def _cell(self, code: int) -> _Cell:
         return self.cells.setdefault(code, _Cell(self.numbers))
@@ -213,8 +235,8 @@ class _Table:
 class _Cell:
     """One group: for each kind of numbers its parts, about 0 and about a middle, and its values while they are few.
 
-    As in stats/crossproducts.py the first people are looked at in full. For the others it is enough that no part is
-    larger than the largest of all rows.
+    As in stats/crossproducts.py the first people are looked at in full, and all until CEILING of them differ from the
+    commonest value. For the others it is enough that no part is larger than the largest of all rows.
     """
 
     def __init__(self, numbers: Sequence[Numbers]) -> None:
@@ -225,12 +247,12 @@ class _Cell:
         self._middle: list[Array] = []
         self._absolute = [np.zeros(2 * len(each.parts)) for each in numbers]
         self._looked = 0
-        self._several = False
+        self._several = self._enough = False
 
     @property
     def settled(self) -> bool:
         """Whether its further rows need not be looked at."""
-        return self._looked >= FIRST and not self._several and all(values is None for values in self.values)
+        return self._enough and not self._several and all(values is None for values in self.values)
 
     def add(self, values: Sequence[Array], begin: Codes | None) -> None:
         """`begin`: where each person's rows begin, where there may be several."""
@@ -239,17 +261,18 @@ class _Cell:
             self._middle = [np.median(each[:SAMPLE], axis=0) for each in values]
         people = len(values[0]) if begin is None else len(begin)
         self.people += people
-        room = people if self._several else max(0, min(people, FIRST - self._looked))
-        self._looked += room
+        look = self._several or not self._enough
+        self._looked += people if look else 0
         for at, each in enumerate(values):
-            if room:
-                here = each if begin is not None else each[:room]
-                both = np.hstack([here, here - self._middle[at]])
+            if look:
+                both = np.hstack([each, each - self._middle[at]])
                 if begin is not None:
                     both = np.add.reduceat(both, begin, axis=0)
                 self.parts[at].add(both)
                 self._absolute[at] += np.abs(both).sum(axis=0)
             self._count(at, each, begin)
+        if self._looked >= FIRST and not self._enough:
+            self._enough = all(int(parts.differing().min()) >= CEILING for parts in self.parts)
 
     def differing(self, at: int) -> list[int]:
         """People who have another than the commonest value, of each of these numbers."""
@@ -257,7 +280,7 @@ class _Cell:
 
     def remainder(self, at: int, high: Array, low: Array) -> float:
         """`high`, `low`: the largest and the smallest of these numbers over all rows."""
-        if self._looked == self.people:
+        if self._looked == self.people and not self.settled:
             return float(self.parts[at].remainder().min())
         middle = self._middle[at]
         away = np.maximum(high - middle, middle - low)
@@ -268,6 +291,9 @@ class _Cell:
     def _count(self, at: int, values: Array, begin: Codes | None) -> None:
         known = self.values[at]
         if known is None:
+            return
+        if any(len(np.unique(column)) > self._most[at] for column in values[:SAMPLE].T):
+            self.values[at] = None
             return
         codes, first = np.zeros(len(values), np.int64), np.zeros(1, np.int64)
         for column in values.T:
@@ -283,7 +309,3 @@ class _Cell:
             known[value] = known.get(value, 0) + int(people)
         if len(known) > self._most[at]:
             self.values[at] = None
-
-
-def _outer(choose: Callable[[Array, Array], Array], known: Sequence[Array], at: int, found: Array) -> Array:
-    return choose(known[at], found) if known else found
