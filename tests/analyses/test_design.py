@@ -197,9 +197,11 @@ def test_time_and_event() -> None:
     assert found.event is not None
     assert found.time.tolist() == rows["z"].astype(float).tolist()
     assert found.event.tolist() == rows["b"].astype(float).tolist()
-    with pytest.raises(Refused) as refused:  # 1 and 2 are no events
-        a_design("Surv(z, arm) ~ x").build(batch(frame()))
-    assert refused.value.code == "not_answerable"
+    assert found.missing_people == 0
+    other = a_design("Surv(z, arm) ~ x").build(batch(frame()))  # 2 and 3 are no events, and nobody is refused for them
+    assert other.missing_people == int((frame()["arm"] > 1).sum())
+    assert other.event is not None
+    assert other.event.all()
 
 
 def test_an_offset_is_added_up() -> None:
@@ -383,3 +385,38 @@ def test_every_row_type_is_what_it_says() -> None:
     assert isinstance(rows, Rows)
     assert rows.x.dtype == rows.y.dtype == np.float64
     assert rows.x.flags.c_contiguous
+
+
+# ------------------------------------------------------------------------------------------------------ within groups
+def within(formula: str, rows: pd.DataFrame, size: int) -> tuple[int, float]:
+    made = a_design(formula)
+    found = Groups(made)
+    whole = batch(rows)
+    for start in range(0, len(rows), size):
+        found.add(made.build(whole.slice(start, size)))
+    return found.within()
+
+
+@pytest.mark.parametrize("size", [1_000, 7_000, 60_000])
+def test_an_outlier_within_a_level_is_found_wherever_it_stands(size: int) -> None:
+    """Beyond the first people of a level too, which are all that is looked at in full."""
+    rows = frame(60_000)
+    assert within("y ~ x + g", rows, size)[1] > 1
+    for place in (3, 59_000):
+        away = rows.copy()
+        away.loc[place, "x"] = 1e9
+        assert within("y ~ x + g", away, size)[1] < 0.1
+        away = rows.assign(x=np.where(rows["g"] == "b", 4.5, rows["x"]))
+        away.loc[away.index[away["g"] == "b"][[5, -5]], "x"] = 5.5
+        assert within("y ~ x + g", away, size)[0] == 2
+
+
+def test_people_and_not_rows_differ_within_a_level() -> None:
+    rows = frame(400).assign(x=1.0, g="a")
+    rows.loc[100:299, "g"] = "b"
+    rows["x"] = np.where(rows["g"] == "a", np.arange(400) % 17, 1.0)
+    rows.loc[100:139, "x"] = np.arange(40.0)
+    people = np.where((rows.index >= 100) & (rows.index < 140), 100, np.arange(400))
+    found = Groups(a_design("y ~ x + g"))
+    found.add(a_design("y ~ x + g").build(batch(rows, people)))
+    assert found.within()[0] == 1  # all that is not 1 at level b is one person's

@@ -274,7 +274,6 @@ def test_a_long_grid_under_a_threshold_gives_a_narrow_curve(
         ({"grid": 0.01, "until": 1e6}, "grid-too-long"),
         ({"time": "tt", "until": 5.0}, "unknown-column"),
         ({"time": "arm", "grid": 1.0, "until": 5.0}, "formula-type"),
-        ({"event": "t", "until": 5.0}, "not_answerable"),
     ],
 )
 def test_bad_questions_are_refused_in_words(asked: dict[str, Any], code: str) -> None:

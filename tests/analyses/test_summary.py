@@ -158,13 +158,23 @@ def test_one_person_in_the_tail_hides_what_they_carry_and_no_more() -> None:
     assert isinstance(group["skewness"], float)
 
 
-@pytest.mark.parametrize(("levels", "told"), [(2, True), (3, True), (5, True), (6, False)])
-def test_moments_of_a_few_valued_column_are_a_table_of_it(levels: int, told: bool) -> None:
-    """Attack 12: n and four moments give the counts of up to five values."""
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        (2, set(MOMENTS)),
+        (3, {"m2:[]", "m3:[]", "m4:[]"}),
+        (4, {"m3:[]", "m4:[]"}),
+        (5, {"m4:[]"}),
+        (6, {"m4:[]"}),
+        (9, set()),
+    ],
+)
+def test_moments_of_a_few_valued_column_are_a_table_of_it(levels: int, told: set[str]) -> None:
+    """Attack 12: n and four moments give the counts of up to five values, n and three those of four, and so on."""
     values = [float(i % (levels - 1)) for i in range(400)] + [float(levels - 1)] * 9
     if levels == 2:
         values += [0.0] * 50
-    assert hidden(people(values)) == (set(MOMENTS) if told else set())
+    assert hidden(people(values)) == told
     assert hidden(people([*values, float(levels - 1)])) == set()
 
 
@@ -211,7 +221,7 @@ def test_what_stands_on_a_mean_is_guarded_as_it_is(name: str, asked: dict[str, A
     for each, out in ((rows, False), (fine, True)):
         with a_source(each) as source:
             figures = released(analysis, source, asked, TEN).figures
-        assert is_suppressed(figures[f"{prefix}mean:[]"]) != out
+        assert attack == "few" or is_suppressed(figures[f"{prefix}mean:[]"]) != out  # n and a mean tell two counts
         assert is_suppressed(figures[f"{prefix}m2:[]"]) != out
         assert f"{prefix}m3:[]" not in figures  # what a test does not need is not asked for
 

@@ -154,8 +154,10 @@ def partial(source: Source, parameters: Cox, step: Step) -> Partial:
     evidence = {
         "rarer": min(events, n - events),
         "smallest": groups.smallest(),
+        "crowded": groups.crowded(),
         **told.evidence,
         "differing": min(few.differing, told.evidence["differing"]),
+        "remainder": min(few.remainder, told.evidence["remainder"]),
     }
     return Partial({"round": step.round, "terms": names}, values | told.values, evidence)
 
@@ -183,7 +185,8 @@ def figures(parameters: Cox, partial: Partial) -> Figures:
     rounds = 1 if parameters.rounds == "few" else max(partial.shape["round"], LIKELY_ROUNDS)
     told = rounds * sum(sums.values())
     model = Model(tuple(sums), values["n"], terms, told, evidence["rarer"])
-    return Figures(tuple(made), (Relation("n", ("events", "censored")),), (model,))
+    fits = (model, *models.within(tuple(sums), evidence["crowded"]))
+    return Figures(tuple(made), (Relation("n", ("events", "censored")),), fits)
 
 
 def advance(parameters: Cox, history: History) -> Step | Result:

@@ -72,7 +72,7 @@ def figures(partial: Partial) -> Figures:
     )
     counts = (Figure(name, "Frequencies", values[name]) for name in COUNTS)
     model = Model(SUMS, evidence["people"], size, size + size * (size + 1) // 2)
-    return Figures((*counts, *sums), models=(model,))
+    return Figures((*counts, *sums), models=(model, *models.within(SUMS, evidence["crowded"])))
 
 
 @dataclass(frozen=True, slots=True)

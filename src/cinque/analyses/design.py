@@ -28,7 +28,6 @@ from cinque.analyses.coding import (
     names_of,
     own_levels,
 )
-from cinque.analyses.factors import not_answerable
 from cinque.expr import Arithmetic, Column, Expr, Literal, Negate
 from cinque.expr.formula import Computed, Factor, Formula, Number, Spline, Survival, Variable, columns_read
 from cinque.model.datasets import Dictionary
@@ -100,8 +99,7 @@ class Design:
         return tuple(sorted(self.formula.columns))
 
     def build(self, batch: pa.RecordBatch) -> Rows:
-        """The batch's complete rows. Raises Refused("not_answerable") for a level that is not agreed, and for a
-        response beside its two values."""
+        """The batch's complete rows. Raises Refused("not_answerable") for a level that is not agreed."""
         values = _Values(batch, self.levels)
         formula = self.formula
         event = None
@@ -216,14 +214,14 @@ class _Values:
         return self.codes[name]
 
     def binary(self, name: str) -> Array:
-        """0 and 1 of a declared two-valued column, or of a number that is nothing else; NaN where missing. Among the
-        codes it has two levels."""
+        """0 and 1 of a declared two-valued column, or of a number; NaN where it is neither. Among the codes it has two
+        levels."""
         if name in self.levels:
             codes = self.factor(name)
             return np.where(codes < 0, np.nan, codes.astype(np.float64))
+        # Another number is missing here as no value is: a refusal would tell of the one person whose it is (attack 14).
         values = self.numbers(name)
-        if not np.isin(values[np.isfinite(values)], (0.0, 1.0)).all():
-            raise not_answerable()
+        values = np.where(np.isin(values, (0.0, 1.0)), values, np.nan)
         self.codes[name] = (values == 1).astype(np.int64)
         return values
 

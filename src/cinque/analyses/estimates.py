@@ -49,7 +49,7 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
     made = models.design_of(question, source.dictionary)
     size, levels = len(made.names), models.factor_levels(made)
     pairs = [*models.upper(size), *((j, size) for j in range(size)), (size, size + 1)]
-    groups = Groups(made)
+    groups = Groups(made, question.weights)
     people = missing = outside = 0
     outcomes = [0, 0]
     two_valued = family.name.endswith("binomial")
@@ -99,6 +99,7 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
         "people": people,
         "events": min(outcomes[1], people - outcomes[1]) if two_valued else None,
         "smallest": groups.smallest(),
+        "crowded": groups.crowded(),
         "fit": models.NOBODY,
     }
     covariance = inverse(rounds[-1].information) if rounds else None
@@ -145,7 +146,8 @@ def figures(partial: Partial) -> Figures:
     ]
     terms = len(partial.shape["terms"])
     told = terms + len(models.upper(terms))
-    return Figures(tuple(made), (), (Model(sums, evidence["people"], terms, told, evidence["events"]),))
+    model = Model(sums, evidence["people"], terms, told, evidence["events"])
+    return Figures(tuple(made), (), (model, *models.within(sums, evidence["crowded"])))
 
 
 def advance(family: str, history: History) -> Result:

@@ -84,7 +84,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     made, several = models.design_of(parameters, source.dictionary), not source.dictionary.one_row_a_person
     size, levels = len(made.names), models.factor_levels(made)
     layout = Layout.of(parameters, step, size)
-    groups, seen = Groups(made), Seen()
+    groups, seen = Groups(made, parameters.weights), Seen()
 
     def passes(first: bool) -> Iterator[Read]:
         for part in models.read(source, parameters, made, family_of(parameters)[0].valid, groups if first else None):
@@ -100,6 +100,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
         values["rows"] = seen.rows
     smallest = groups.smallest()
     evidence: dict[str, Any] = {"people": seen.people, "events": seen.events(parameters)}
+    evidence |= {"crowded": groups.crowded(), "products": models.products(made)}
     if np.isfinite(judged.sums).all():
         values |= {name: judged.of(pairs) for name, pairs in layout.figures.items()}
         empty = [value == 0 for value in judged.of((j, j) for j in range(size))]
@@ -296,10 +297,10 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
             )
         )
     terms = len(partial.shape["terms"])
-    rounds = partial.shape["round"] - ("meat" in sums)  # the last round is counted from the first on
-    told = told_after(parameters, max(rounds, LIKELY_ROUNDS), terms)
+    rounds = max(partial.shape["round"] - ("meat" in sums), LIKELY_ROUNDS)  # the last is counted from the first on
+    told = told_after(parameters, rounds, terms) - rounds * (len(models.upper(terms)) - evidence["products"])
     model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
-    return Figures(tuple(made), relations, (model,))
+    return Figures(tuple(made), relations, (model, *models.within(sums, evidence["crowded"])))
 
 
 ANALYSIS: Analysis[Glm] = Analysis(

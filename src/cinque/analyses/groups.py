@@ -1,15 +1,20 @@
 """Evidence for rule 13: the fewest people in any group that moments and cross products of a model would tell.
 
 A column of few values has no more moments than values, so sums of it and of its products are a frequency table: of its
-levels, and with another such column of the pairs of their levels. Few is, for a factor, any number of levels; for a
+levels, and with another such column of the pairs of their levels. A product of two terms is of all their factors at
+once: `a*b + c` tells how many people are at each level of a, b and c. Few is, for a factor, any number of levels; for a
 number, or all numbers that a model computes from the same columns (`x` and `I(x^2)`; a spline), at most as many
 different values among these rows as sums tell the counts of: n, the sums of the numbers, and of their products with
 each other. Within a level of a factor these sums are told too, so that `x` in `x:g` is looked at as if it stood alone.
+
+Numbers are the response, what is taken off it, and weights as well. What is told of numbers that are not few is for
+`analyses/within.py`.
 """
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations_with_replacement
 from typing import Final
 
 import numpy as np
@@ -17,50 +22,53 @@ from numpy.typing import NDArray
 
 from cinque.analyses.coding import CodedTerm
 from cinque.analyses.design import Design, Rows
-from cinque.expr.terms import Survival, columns_read
+from cinque.analyses.within import Numbers, Within, part_of
+from cinque.expr.terms import Factor, Number, Survival, columns_read
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Names = frozenset[str]
 
 _SAMPLE: Final = 1_000
 """Rows of a batch in which a column of many values is found out first."""
 
 
 class Groups:
-    """People by level and by pair of levels, over the batches of one TRE."""
+    """People by level and by the levels of what stands in two terms, over the batches of one TRE. `weights`: the column
+    of prior weights, if there is one."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, weights: str | None = None) -> None:
         self._sizes = {name: len(levels) for name, levels in design.levels.items()}
         response = design.formula.response
+        pieces = [frozenset(), *(_factors(term) for term in design.terms)]
         if isinstance(response, Survival):
             self._sizes.setdefault(response.event, 2)
-        self._own: dict[str, Codes] = {name: np.zeros(size, np.int64) for name, size in self._sizes.items()}
-        self._pairs: dict[tuple[str, str], Codes] = {}
-        self._few = _numbers(design)
-        # One of two declared values is among the codes already.
-        if not design.binary:
-            self._few["y"] = _Few([[-1]], columns_read(response))  # type: ignore[arg-type]  # a time is declared binary
+            pieces.append(frozenset({response.event}))
+        elif design.binary:  # one of two declared values is among the codes
+            pieces.append(columns_read(response))
+        self._pieces = list(dict.fromkeys(pieces))
+        numbers = _numbers(design, weights)
+        self._few = {name: _Few(each) for name, each in _looked_at(numbers).items()}
+        self._together: dict[Names, Codes] = {}
+        self._within = Within(numbers, self._pieces)
 
-    def add(self, rows: Rows) -> None:
-        """A batch's complete rows, nobody in two batches."""
+    def add(self, rows: Rows, weights: Array | None = None) -> None:
+        """A batch's complete rows, nobody in two batches, and their weights where there are any."""
         if not len(rows.y):
             return
         coded = dict(rows.codes)
         for name, few in list(self._few.items()):
-            found = few.read(rows)
+            found = few.read(rows, weights)
             if found is None:
-                self._forget(name)
+                self._together = {names: each for names, each in self._together.items() if name not in names}
+                del self._few[name]
             else:
-                coded[f"={name}"] = found
-        for name, codes in coded.items():
-            size = self._size(name)
-            counts = self._own.setdefault(name, np.zeros(size, np.int64))
-            counts += _people(codes, size, rows.begin)
-        for one, other in combinations(sorted(coded), 2):
-            wide = self._size(other)
-            size = self._size(one) * wide
-            counts = self._pairs.setdefault((one, other), np.zeros(size, np.int64))
-            counts += _people(coded[one] * wide + coded[other], size, rows.begin)
+                coded[name] = found
+        for names in self._unions():
+            codes = self._codes(names, coded)
+            counts = self._together.setdefault(names, np.zeros(int(np.prod(self._shape(names))), np.int64))
+            counts += _people(codes, len(counts), rows.begin)
+        self._within.add(rows, weights, coded, self._numbers(), self._codes)
 
     def smallest(self) -> int | None:
         """None when there is no column of few values."""
@@ -72,42 +80,66 @@ class Groups:
         every = self._every()
         return int(every[every > 0].min()) if every.any() else None
 
-    def _size(self, name: str) -> int:
-        return self._sizes[name] if name in self._sizes else self._few[name[1:]].most
+    def within(self) -> tuple[int, float]:
+        """As `Within.evidence`."""
+        return self._within.evidence(self._levels(), self._numbers())
 
-    def _read(self, name: str) -> frozenset[str]:
-        return frozenset({name}) if name in self._sizes else self._few[name[1:]].read_from
+    def crowded(self) -> list[tuple[int, int]]:
+        """As `Within.crowded`."""
+        return self._within.crowded(self._levels(), self._numbers())
+
+    def _unions(self) -> list[Names]:
+        """The columns whose levels some product tells of together."""
+        few = [each | {name} for name, of in self._few.items() for each in of.numbers.beside]
+        both = (one | other for one, other in combinations_with_replacement([*self._pieces, *few], 2))
+        return [names for names in dict.fromkeys(both) if names]
+
+    def _numbers(self) -> dict[str, Numbers]:
+        """Those that have few values so far."""
+        return {name: few.numbers for name, few in self._few.items()}
+
+    def _levels(self) -> dict[str, int]:
+        """How many levels each of the columns that make groups has."""
+        return self._sizes | {name: len(few.known) for name, few in self._few.items()}
+
+    def _shape(self, names: Iterable[str]) -> list[int]:
+        return [self._sizes[name] if name in self._sizes else self._few[name].most for name in sorted(names)]
+
+    def _codes(self, names: Iterable[str], coded: Mapping[str, Codes]) -> Codes:
+        """One code a row for the levels of all these columns, the last by name fastest."""
+        first, *others = sorted(names)
+        found = coded[first]
+        for name, size in zip(others, self._shape(names)[1:], strict=True):
+            found = found * size + coded[name]
+        return found
+
+    def _read(self, name: str) -> Names:
+        return frozenset({name}) if name in self._sizes else self._few[name].numbers.read_from
 
     def _every(self) -> Codes:
-        used = {f"={name}": len(few.known) for name, few in self._few.items()} | self._sizes
-        found = [counts[: used[name]] for name, counts in self._own.items()]
-        for (one, other), counts in self._pairs.items():
-            table = counts.reshape(self._size(one), self._size(other))
-            told = table[: used[one], : used[other]].ravel()
+        levels = self._levels()
+        found = [self._within.counts(levels, self._numbers())]
+        for names, counts in self._together.items():
+            table = counts.reshape(self._shape(names))
+            told = table[tuple(slice(levels[name]) for name in sorted(names))].ravel()
             # What is computed from the same column has pairs that cannot be, in which nobody is.
-            found.append(told[told > 0] if self._read(one) & self._read(other) else told)
-        return np.concatenate([each for each in found if len(each)] or [np.zeros(0, np.int64)])
-
-    def _forget(self, name: str) -> None:
-        self._pairs = {pair: counts for pair, counts in self._pairs.items() if f"={name}" not in pair}
-        self._own.pop(f"={name}", None)
-        del self._few[name]
+            read = [column for name in names for column in self._read(name)]
+            found.append(told[told > 0] if len(set(read)) < len(read) else told)
+        return np.concatenate(found)
 
 
 class _Few:
-    """Numbers that are looked at together, each as places of the columns that add up to it (-1: the response), and the
-    columns of the dataset that they are computed from; their different values so far, `most` at the most."""
+    """Numbers that are looked at together, and their different values so far, `most` at the most."""
 
-    def __init__(self, parts: list[list[int]], read_from: frozenset[str]) -> None:
-        self.parts = parts
-        self.read_from = read_from
-        k = len(parts)
+    def __init__(self, numbers: Numbers) -> None:
+        self.numbers = numbers
+        k = len(numbers.parts)
         self.most = 1 + k + k * (k + 1) // 2
         self.known: dict[tuple[float, ...], int] = {}
 
-    def read(self, rows: Rows) -> Codes | None:
+    def read(self, rows: Rows, weights: Array | None) -> Codes | None:
         """The rows as places among the values, which grow; None when there are more than `most`."""
-        parts = [self._part(rows, places) for places in self.parts]
+        parts = [part_of(rows, weights, part) for part in self.numbers.parts]
         if any(len(np.unique(part[:_SAMPLE])) > self.most for part in parts):
             return None
         codes, first = np.zeros(len(rows.y), np.int64), np.zeros(1, np.int64)
@@ -121,20 +153,15 @@ class _Few:
             return None
         return np.array([self.known.setdefault(each, len(self.known)) for each in found], np.int64)[codes]
 
-    @staticmethod
-    def _part(rows: Rows, places: list[int]) -> Array:
-        if len(places) == 1:
-            return rows.y if places[0] < 0 else rows.x[:, places[0]]
-        return np.asarray(rows.x[:, places].sum(axis=1))
 
-
-def _numbers(design: Design) -> dict[str, _Few]:
-    """The numbers of every term, each alone and all that are computed from the same columns together.
+def _numbers(design: Design, weights: str | None) -> list[Numbers]:
+    """The numbers of all terms, those that are computed from the same columns together, and those of the rows.
 
     The first term with these numbers has every level of its factors (`coding`), of which each row has one: its columns
     add up to the numbers themselves, exactly, for all others are 0.
     """
-    alike: dict[frozenset[str], list[list[int]]] = {}
+    parts: dict[Names, list[tuple[int, ...]]] = {}
+    beside: dict[Names, list[Names]] = {}
     seen: set[frozenset[object]] = set()
     at = int(design.formula.intercept)
     for term in design.terms:
@@ -142,16 +169,38 @@ def _numbers(design: Design) -> dict[str, _Few]:
         places = at + np.arange(int(np.prod(shape))).reshape(shape, order="F")
         at += places.size
         numbers = frozenset(coded.variable for coded in term if not coded.levels)
-        if not numbers or numbers in seen:
+        if not numbers:
             continue
-        seen.add(numbers)
-        over = [axis for axis, coded in enumerate(term) if coded.levels]
-        moved = np.moveaxis(places, over, range(-len(over), 0)).reshape(-1, _width(term))
         read = frozenset(name for variable in numbers for name in columns_read(variable))
-        alike.setdefault(read, []).extend(moved.tolist())
-    found = [_Few([part], read) for read, parts in alike.items() for part in parts]
-    found += [_Few(parts, read) for read, parts in alike.items() if len(parts) > 1]
-    return {str(place): few for place, few in enumerate(found)}
+        beside.setdefault(read, []).append(_factors(term))
+        if numbers not in seen:
+            seen.add(numbers)
+            over = [axis for axis, coded in enumerate(term) if coded.levels]
+            moved = np.moveaxis(places, over, range(-len(over), 0)).reshape(-1, _width(term))
+            parts.setdefault(read, []).extend(tuple(each) for each in moved.tolist())
+    found = [Numbers(tuple(each), read, tuple(dict.fromkeys(beside[read]))) for read, each in parts.items()]
+    response, offsets = design.formula.response, design.formula.offsets
+    if not isinstance(response, Survival):
+        taken = frozenset(name for variable in offsets for name in columns_read(variable))
+        if not design.binary:
+            found.append(Numbers(("y",), columns_read(response)))
+        if offsets:
+            found += [Numbers(("offset",), taken), Numbers(("left",), taken | columns_read(response))]
+    if weights is not None:
+        found.append(Numbers(("weights",), frozenset({weights})))
+    return found
+
+
+def _looked_at(numbers: Sequence[Numbers]) -> dict[str, Numbers]:
+    """By name: each number alone, and all that are computed from the same columns together."""
+    found = [Numbers((part,), of.read_from, of.beside) for of in numbers for part in of.parts]
+    found += [of for of in numbers if len(of.parts) > 1]
+    return {f"={place}": of for place, of in enumerate(found)}
+
+
+def _factors(term: CodedTerm) -> Names:
+    every = (coded.variable for coded in term if coded.levels)
+    return frozenset(variable.column for variable in every if isinstance(variable, Number | Factor))
 
 
 def _width(term: CodedTerm) -> int:

@@ -72,7 +72,7 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
     from cinque.analyses.groups import Groups
 
     made = models.design_of(parameters, source.dictionary)
-    groups = Groups(made)
+    groups = Groups(made, parameters.weights)
     counts = dict.fromkeys(COUNTS, 0)
 
     def passes(first: bool) -> Iterator[models.Read]:
@@ -97,7 +97,7 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
     if not all(np.isfinite(each).all() for each in values.values()):
         values, sums = models.unwritable(values), models.NOBODY
     sums = sums.and_also(models.of_groups(groups))
-    evidence = {"people": counts["n"], "smallest": smallest, "sums": sums}
+    evidence = {"people": counts["n"], "smallest": smallest, "crowded": groups.crowded(), "sums": sums}
     shape = {"round": step.round, "terms": list(made.names), "one_row_a_person": not several}
     return Partial(shape, counts | values, evidence)
 
@@ -139,7 +139,9 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
         if not len(part.y):
             continue
         data = _split(part, intercept)
-        centre = data.mean(axis=0) if centre is None else centre
+        if centre is None:
+            # Beside the mean, as far from which two values that half of the people each have would lie alike.
+            centre = data.mean(axis=0) + data.std(axis=0) / 7
         sums = merge(sums, centred(data, part.weights))
         left, right, z = columns(part)
         products.add(left, right, part.begin)
@@ -247,7 +249,8 @@ def figures(parameters: Lm, partial: Partial) -> Figures:
     terms = len(partial.shape["terms"])
     told = sum(len(places) for number in (1, 2) for places in _layout(parameters, number, terms).values())
     relations = (Relation("rows", ("n",)),) if partial.shape["one_row_a_person"] else ()
-    return Figures(tuple(made), relations, (Model(tuple(sums), people, terms, told),))
+    fits = (Model(tuple(sums), people, terms, told), *models.within(sums, evidence["crowded"]))
+    return Figures(tuple(made), relations, fits)
 
 
 def _layout(parameters: Lm, number: int, terms: int) -> Mapping[str, range]:

@@ -16,7 +16,7 @@ from cinque.expr.formula import Factor, Formula, Number, Survival, parse_formula
 from cinque.expr.text import name_to_text
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Source
-from cinque.sdc.figures import is_suppressed
+from cinque.sdc.figures import Model, is_suppressed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +164,7 @@ def read(
                 begin = np.arange(len(y))
             rows = dataclasses.replace(rows, begin=begin)
         if groups is not None and len(y):
-            groups.add(rows)
+            groups.add(rows, weights)
         yield Read(x, y, offset, weights, begin, missing, outside)
 
 
@@ -180,6 +180,25 @@ def factor_levels(made: Design) -> list[dict[str, str]]:
                     level[coded.variable.column] = made.levels[coded.variable.column][coded.levels[place]]
             found.append(level)
     return found
+
+
+def products(made: Design) -> int:
+    """How many different sums the products of a model's columns hold: what is 0 by what the columns are says nothing,
+    nor does one that says what another does (a level's column times itself, and times the column of ones).
+    """
+    numbers: list[tuple[str, ...]] = [()] if made.formula.intercept else []
+    for term in made.terms:
+        named = [each.names if not each.levels else ("",) * len(each.names) for each in reversed(term)]
+        numbers += [tuple(sorted(filter(None, each))) for each in product(*named)]
+    columns = list(zip(numbers, factor_levels(made), strict=True))
+    return len(
+        {
+            (tuple(sorted(one + other)), frozenset((levels | others).items()))
+            for j, (one, levels) in enumerate(columns)
+            for other, others in columns[j:]
+            if not apart(levels, others)
+        }
+    )
 
 
 def apart(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
@@ -200,9 +219,15 @@ class Evidence:
 
 
 def of_groups(groups: Groups) -> Evidence:
-    """People of the smallest group that anybody is in: a number that tells it tells of them (rule 13)."""
-    fewest = groups.fewest()
-    return Evidence(2**53 if fewest is None else fewest, 2.0**53)
+    """People of the smallest group that anybody is in: a number that tells it tells of them (rule 13); and whom the
+    sums of numbers within groups tell of."""
+    fewest, (differing, remainder) = groups.fewest(), groups.within()
+    return Evidence(2**53 if fewest is None else min(fewest, 2**53), 2.0**53).and_also(Evidence(differing, remainder))
+
+
+def within(figures: Sequence[str], crowded: Iterable[tuple[int, int]]) -> tuple[Model, ...]:
+    """What the figures tell of the people of one group, for rules 6 and 15 as of a fit on them alone."""
+    return tuple(Model(tuple(figures), people, numbers, numbers + 1) for people, numbers in crowded)
 
 
 NOBODY: Final = Evidence(0, 0.0)

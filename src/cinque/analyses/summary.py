@@ -39,7 +39,7 @@ from cinque.expr import Expr
 from cinque.model import CLOSED
 from cinque.model.datasets import Dictionary
 from cinque.query.source import Moments, Source
-from cinque.sdc.figures import Bounds, Figure, Figures, Relation, Statbarn, is_suppressed
+from cinque.sdc.figures import Bounds, Figure, Figures, Model, Relation, Statbarn, is_suppressed
 from cinque.stats import moments as pooled
 from cinque.stats.central import Central
 
@@ -190,7 +190,7 @@ def figures(parameters: Summary, partial: Partial, order: int = len(MOMENTS)) ->
     """
     people, alone = partial.evidence["people"], partial.shape["one_row_a_person"]
     evidence = partial.evidence["moments"]
-    made, relations = [], []
+    made, relations, models = [], [], []
     for cell in cells(parameters.by, partial.shape["levels"]):
         n, missing, rows = (label(name, cell) for name in COUNTS)
         made += [
@@ -202,11 +202,14 @@ def figures(parameters: Summary, partial: Partial, order: int = len(MOMENTS)) ->
             id = label(name, cell)
             barn: Statbarn = "LinearAggregations" if name == "mean" else "Shape"
             made.append(Figure(id, barn, people[id], "other", of=n, **evidence.get(id, {})))
+        for end in (SPREAD, order) if people[n] else ():  # rule 5: a spread stands on n less the mean
+            several = tuple(label(name, cell) for name in MOMENTS[1 if end == SPREAD else SPREAD : end])
+            models.append(Model(several, people[n], 1, end))
         if alone:
             relations.append(Relation(rows, (n,)))
     if parameters.by:
         made.append(Figure(UNGROUPED, "Frequencies", people[UNGROUPED]))
-    return Figures(tuple(made), tuple(relations))
+    return Figures(tuple(made), tuple(relations), tuple(models))
 
 
 def advance(parameters: Summary, history: History, order: int = len(MOMENTS)) -> Result:

@@ -44,17 +44,12 @@ def judge(figures: Figures, appetite: Appetite) -> Judgement:
     low = 1 if appetite.zeros == "release" else 0
     apart = {id for chain in figures.chains for id in chain}
     others = [figure for figure in figures.figures if figure.id not in apart]
-    counted = _chained(figures, threshold, low)
-    if not _all_large(others, low, threshold):
-        counted |= _counts(others, figures.relations, threshold, low)
+    counted = _chained(figures, threshold, low) | _counts(others, figures.relations, threshold, low)
+    counted |= dict.fromkeys(_repeated(figures, counted, threshold), UNKNOWN)
     suppressed = counted | dict.fromkeys(_unsafe(figures, appetite, counted, low), UNKNOWN)
     rules = RULES + (CHAINS if apart else ())
     rules += NUMBERS if figures.models or any(figure.kind == "other" for figure in figures.figures) else ()
     return Judgement(dict(sorted(suppressed.items())), rules, _findings(len(suppressed), appetite))
-
-
-def _all_large(figures: Sequence[Figure], low: int, threshold: int) -> bool:
-    return all(f.people >= threshold or f.people < low for f in figures)
 
 
 def _chained(figures: Figures, threshold: int, low: int) -> dict[str, Bounds]:
@@ -77,9 +72,12 @@ def _unsafe(figures: Figures, appetite: Appetite, counted: Mapping[str, Bounds],
     people behind it (6, 15).
     """
     threshold = appetite.threshold
+    # A mean of whole numbers tells of how many it is the mean.
+    unsaid = {figure.of for figure in figures.figures if figure.kind == "rows" and figure.id in counted}
     for figure in figures.figures:
         if figure.kind == "other" and (
             figure.of in counted
+            or figure.of in unsaid
             or low <= figure.people < threshold
             or (figure.smallest is not None and low <= figure.smallest < threshold)
             or (figure.differing is not None and figure.differing < threshold)
@@ -97,10 +95,28 @@ def _unsafe(figures: Figures, appetite: Appetite, counted: Mapping[str, Bounds],
             yield from model.figures
 
 
+def _repeated(figures: Figures, counted: Mapping[str, Bounds], threshold: int) -> set[str]:
+    """Counts of rows that would tell of few people: those with more than one row are no more than the rows that are
+    more than the people. What adds up with such a count falls with it. That nobody has several rows may be told: many
+    filters see to it.
+    """
+    rows = {figure.id: figure for figure in figures.figures if figure.kind == "rows"}
+    found = {id for id, f in rows.items() if id not in counted and 0 < (f.rows or 0) - f.people < threshold}
+    grown = True
+    while grown:
+        named = [{relation.total, *relation.parts} for relation in figures.relations]
+        more = {id for names in named if names & found for id in names & rows.keys()} - found
+        found |= more
+        grown = bool(more)
+    return found
+
+
 def _counts(figures: Sequence[Figure], relations: Sequence[Relation], threshold: int, low: int) -> dict[str, Bounds]:
     """Rules 1 and 11: bounds for every count that is suppressed."""
-    system = build(figures, relations)
-    primaries = [i for i, value in enumerate(system.values) if system.people[i] and low <= value < threshold]
+    system = build(figures, relations, threshold)
+    counts = range(system.told)
+    primaries = [i for i in counts if system.people[i] and low <= system.values[i] < threshold]
+    primaries += range(system.told, len(system.values))  # differences, if few people make them
     # Rule 11's measure: after all subtraction a primary may still be anything that its suppression leaves open. A zero
     # may serve as a secondary figure, so that even where zeros are released 0 is not excluded by the suppression.
     needs = {i: (system.values[i] - low, threshold - 1 - system.values[i]) for i in primaries}
@@ -109,7 +125,7 @@ def _counts(figures: Sequence[Figure], relations: Sequence[Relation], threshold:
     for component in system.components(hidden):
         here = {i: need for i, need in needs.items() if i in component}
         suppressed |= dict(_bounds(system, component, here, threshold, low))
-    return suppressed
+    return {name: bounds for name, bounds in suppressed.items() if name}
 
 
 def _bounds(

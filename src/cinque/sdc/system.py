@@ -16,20 +16,23 @@ from cinque.sdc.figures import Figure, Relation
 @dataclass(frozen=True, slots=True)
 class Row:
     """Sum of coefficient x change over `terms` (index, coefficient): equal to 0 when `slack` is None, otherwise at
-    least -slack. A `shadow` row is not known of the counts themselves (see `build`): it binds what protects, not what
-    is known. `fixed`: what the counts add up to is known whatever is suppressed.
+    least -slack, where `people`: the slack is itself a number of people. A `shadow` row is not known of the counts
+    themselves (see `build`): it binds what protects, not what is known. `fixed`: what the counts add up to is known
+    whatever is suppressed.
     """
 
     terms: tuple[tuple[int, int], ...]
     slack: int | None = None
     shadow: bool = False
     fixed: bool = False
+    people: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class System:
     """Counts by index. `people[i]`: whether it counts people. `switch[i]`: the people-count whose suppression
-    suppresses it (i itself for a people-count).
+    suppresses it (i itself for a people-count). Those from `told` on are no figures but differences of figures, which
+    count people too and must not be worked out (`build`); they have no names.
     """
 
     names: tuple[str, ...]
@@ -37,6 +40,7 @@ class System:
     people: tuple[bool, ...]
     switch: tuple[int, ...]
     rows: tuple[Row, ...]
+    told: int
 
     def holds(self, change: Sequence[int], hidden: Collection[int], ceiling: int | None = None) -> bool:
         """Whether `change` is one the attacker cannot exclude when `hidden` is suppressed: exact, in whole numbers.
@@ -72,6 +76,7 @@ class System:
             tuple(self.people[i] for i in ids),
             tuple(place[self.switch[i]] for i in ids),
             rows,
+            sum(i < self.told for i in ids),
         ), ids
 
     def components(self, among: Collection[int]) -> list[frozenset[int]]:
@@ -99,7 +104,7 @@ def _satisfied(row: Row, change: Sequence[int]) -> bool:
     return total == 0 if row.slack is None else total >= -row.slack
 
 
-def build(figures: Iterable[Figure], relations: Iterable[Relation]) -> System:
+def build(figures: Iterable[Figure], relations: Iterable[Relation], threshold: int = 0) -> System:
     """The system of an answer, independent of the order of its figures. Raises ValueError (a programming error of an
     analysis, so that nothing leaves) for ids missing, double or of the wrong kind and for relations that are false.
 
@@ -107,6 +112,10 @@ def build(figures: Iterable[Figure], relations: Iterable[Relation]) -> System:
     the total and a part of a `union` carry such figures, what protects must also be a change whose parts add up: the
     same pattern then leaves the figures that follow it undetermined too. The same holds where the parts of a `union`
     do add up: the attacker may know, from the dataset's description or the filter, that nobody is in two of them.
+
+    Differences within a `union` count people too (rule 1: of nested and linked tables): the sum of its parts less the
+    total, of whom no more people than that are in several parts; and the total less a part, the people who are in other
+    parts only. Each that is 1 to threshold - 1 here becomes a count that no figure has.
     """
     every = tuple(figures)
     counts = sorted((f for f in every if f.kind != "other"), key=lambda f: f.id)
@@ -114,12 +123,15 @@ def build(figures: Iterable[Figure], relations: Iterable[Relation]) -> System:
     if len({f.id for f in every}) != len(every):
         raise ValueError("two figures have one id")
     additive = {f.of for f in every if f.kind == "other"}
+    rows, told = tuple(_rows(counts, at, relations, additive)), len(counts)
+    small = [row for row in rows if row.people and row.slack is not None and 0 < row.slack < threshold]
     return System(
-        names=tuple(f.id for f in counts),
-        values=tuple(_value(f) for f in counts),
-        people=tuple(f.kind == "people" for f in counts),
-        switch=tuple(_switch(f, at, counts) for f in counts),
-        rows=tuple(_rows(counts, at, relations, additive)),
+        names=(*(f.id for f in counts), *("" for _ in small)),
+        values=(*(_value(f) for f in counts), *(row.slack or 0 for row in small)),
+        people=(*(f.kind == "people" for f in counts), *(False for _ in small)),
+        switch=(*(_switch(f, at, counts) for f in counts), *range(told, told + len(small))),
+        rows=(*rows, *(Row((*row.terms, (told + i, -1))) for i, row in enumerate(small))),
+        told=told,
     )
 
 
@@ -163,8 +175,8 @@ def _rows(
             continue
         if excess < 0 or any(values[p] > values[total] for p in parts):
             raise ValueError(f"the relation of {relation.total} is false")
-        yield Row(adding, excess)
+        yield Row(adding, excess, people=True)
         for p in parts:
-            yield Row(((total, 1), (p, -1)), values[total] - values[p])
+            yield Row(((total, 1), (p, -1)), values[total] - values[p], people=True)
         if not excess or (relation.total in additive and not additive.isdisjoint(relation.parts)):
             yield Row(adding, shadow=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cinque.stats.components import SAMPLE
 from cinque.stats.crossproducts import Products
+from cinque.stats.few import Few
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -46,7 +47,7 @@ class Central:
         self._middle: float | None = None
         self._products = Products(_PAIRS[: order + 1], several=several)
         self._sums = np.zeros((5, 5))
-        self._few = Few(order + 1)
+        self._few = Few()
 
     def add(self, values: Array, begin: Codes | None = None) -> None:
         """`values`: finite; `begin`: where each person's rows begin, where there may be several; no person twice over
@@ -84,9 +85,10 @@ class Central:
         with np.errstate(over="ignore", invalid="ignore"):
             found = self._products.evidence(lambda: ((each, each) for each in map(self._columns, again())))
         differing, remainder = (each.tolist() for each in found)
-        mean = Evidence(min(differing[:2]), min(remainder[:2]), self._few.smallest())
-        rest = [Evidence(d, r, mean.smallest) for d, r in zip(differing[2:], remainder[2:], strict=True)]
-        if self._few.values is not None and len(self._few.values) <= 2:
+        mean = Evidence(min(differing[:2]), min(remainder[:2]), self._few.smallest(1))
+        sums = enumerate(zip(differing[2:], remainder[2:], strict=True), start=2)
+        rest = [Evidence(d, r, self._few.smallest(moments)) for moments, (d, r) in sums]
+        if self._few.values is not None and self._few.values <= 2:
             # Two values as far from their mean differ in no square, but these say only what n and mean say.
             rest = [Evidence(mean.differing, each.remainder, each.smallest) for each in rest]
         return [mean, *rest]
@@ -98,35 +100,3 @@ class Central:
         if self._order > 2:
             columns[:, 4] = columns[:, 3] * columns[:, 3]
         return columns
-
-
-class Few:
-    """Rule 13: n and m moments tell how often each of up to m + 1 values occurs. People at each value, up to `most`."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.values: dict[float, int] | None = {}  # value -> people; None once there are more than `most`
-
-    def add(self, values: Array, begin: Codes | None = None) -> None:
-        """As `Central.add`."""
-        if self.values is None:
-            return
-        rest = values
-        for known in list(self.values):
-            rest = rest[rest != known]
-        while len(rest):
-            if len(self.values) == self._most:
-                self.values = None
-                return
-            new = float(rest[0])
-            self.values[new] = 0
-            rest = rest[rest != new]
-        for value in self.values:
-            at = values == value
-            if begin is not None:
-                at = np.logical_or.reduceat(at, begin)
-            self.values[value] += int(np.count_nonzero(at))
-
-    def smallest(self) -> int | None:
-        """Fewest people at one value; None where there are more than `most` values, or none."""
-        return min(self.values.values()) if self.values else None
