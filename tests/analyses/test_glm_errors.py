@@ -148,7 +148,7 @@ def test_classical_errors_take_the_rounds_and_give_the_numbers_that_they_did() -
     assert set(short[0]["t0"].figures) == {"n", "missing", "outside", "information", "score", "start"}
     assert set(short[0]["t0"].shape) == {"round", "terms"}
     assert set(long[-1]["t0"].figures) == {"n", "missing", "outside", "meat"}
-    assert told_after(Glm(FORMULA), 3, 4) == told_after(Glm(FORMULA, errors="hc0"), 3, 4) - 10
+    assert told_after(Glm(FORMULA), 3, 4, 10) == told_after(Glm(FORMULA, errors="hc0"), 3, 4, 10) - 10
 
 
 def test_the_last_round_is_at_the_final_coefficients_and_keeps_a_place() -> None:

@@ -298,7 +298,7 @@ def figures(parameters: Glm, partial: Partial) -> Figures:
         )
     terms = len(partial.shape["terms"])
     rounds = max(partial.shape["round"] - ("meat" in sums), LIKELY_ROUNDS)  # the last is counted from the first on
-    told = told_after(parameters, rounds, terms) - rounds * (len(models.upper(terms)) - evidence["products"])
+    told = told_after(parameters, rounds, terms, evidence["products"])
     model = Model(tuple(sums), evidence["people"], terms, told, evidence["events"])
     return Figures(tuple(made), relations, (model, *models.within(sums, evidence["crowded"])))
 

@@ -107,13 +107,14 @@ def robust(parameters: Glm) -> bool:
     return parameters.errors != "classical"
 
 
-def told_after(parameters: Glm, rounds: int, size: int) -> int:
+def told_after(parameters: Glm, rounds: int, size: int, products: int) -> int:
     """How many numbers a TRE has given after so many rounds of the fit, with those of the round after it that robust
-    errors take. Most models without terms are looked at once."""
+    errors take. Most models without terms are looked at once. `products`: how many of the products of columns differ."""
     null = 0.0 if null_of(parameters) == "fit" else None
     steps = [Step(1, {}), Step(2, {"null": 0.0}), *(Step(number, {"null": null}) for number in range(3, rounds + 1))]
     meat = len(models.upper(size)) if robust(parameters) else 0
-    return meat + sum(len(Layout.of(parameters, step, size).pairs) for step in steps[:rounds])
+    alike = len(models.upper(size)) - products
+    return meat + sum(len(Layout.of(parameters, step, size).pairs) - alike for step in steps[:rounds])
 
 
 def null_of(parameters: Glm) -> str:

@@ -90,9 +90,13 @@ def _counted(source: Source, parameters: Roc, step: Step) -> Partial:
 
 
 def _evidence(source: Source, parameters: Roc, counts: NDArray[np.int64]) -> dict[str, Any]:
-    """People of the rarer outcome, and how many coefficients there are; of counts by outcome and range."""
-    terms = len(models.design_of(model_of(parameters), source.dictionary).names) if parameters.score is None else 0
-    return {"events": int(counts.sum(axis=1).min()), "terms": terms}
+    """People of the rarer outcome, how many coefficients there are, and how many sums of products of their columns; of
+    counts by outcome and range."""
+    terms = products = 0
+    if parameters.score is None:
+        made = models.design_of(model_of(parameters), source.dictionary)
+        terms, products = len(made.names), models.products(made)
+    return {"events": int(counts.sum(axis=1).min()), "terms": terms, "products": products}
 
 
 def _added(source: Source, parameters: Roc, step: Step) -> Partial:
@@ -183,7 +187,7 @@ def figures(parameters: Roc, partial: Partial) -> Figures:
     if "terms" in shape:
         found = glm.figures(model_of(parameters), partial)
         fit = dataclasses.replace(found.models[0], numbers=found.models[0].numbers + later(parameters))
-        return dataclasses.replace(found, models=(fit,))
+        return dataclasses.replace(found, models=(fit, *found.models[1:]))
     relations: list[Relation] = []
     if "bins" in shape:
         bins = shape["bins"]
@@ -212,7 +216,7 @@ def figures(parameters: Roc, partial: Partial) -> Figures:
     told = later(parameters)
     if parameters.score is None:
         rounds = shape["round"] - (1 if "bins" in shape else 2)
-        told += told_after(model_of(parameters), max(rounds, LIKELY_ROUNDS), evidence["terms"])
+        told += told_after(model_of(parameters), max(rounds, LIKELY_ROUNDS), evidence["terms"], evidence["products"])
     whole = Model(held, people, evidence["terms"], told, evidence["events"])
     return Figures(tuple(made), tuple(relations), (whole,))
 
