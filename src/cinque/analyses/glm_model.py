@@ -109,7 +109,7 @@ def robust(parameters: Glm) -> bool:
 
 def told_after(parameters: Glm, rounds: int, size: int, products: int) -> int:
     """How many numbers a TRE has given after so many rounds of the fit, with those of the round after it that robust
-    errors take. Most models without terms are looked at once. `products`: how many of the products of columns differ."""
+    errors take. Most models without terms are looked at once. `products`: of pairs of columns, how many differ."""
     null = 0.0 if null_of(parameters) == "fit" else None
     steps = [Step(1, {}), Step(2, {"null": 0.0}), *(Step(number, {"null": null}) for number in range(3, rounds + 1))]
     meat = len(models.upper(size)) if robust(parameters) else 0
