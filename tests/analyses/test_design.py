@@ -290,7 +290,7 @@ def test_an_undeclared_level_never_says_why() -> None:
 # --------------------------------------------------------------------------------------------------------- few values
 def smallest(formula: str, rows: pd.DataFrame, people: Any = None, size: int = 7) -> int | None:
     made = a_design(formula)
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     whole = batch(rows, people)
     for start in range(0, len(rows), size):
         found.add(made.build(whole.slice(start, size)))
@@ -340,7 +340,7 @@ def test_attack_6_numbers_of_few_values_are_told_by_their_powers(formula: str, v
     rows = few(values)
     assert smallest(formula, rows) in (0, 1)
     made = a_design(formula)
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     found.add(made.build(batch(rows)))
     assert found.fewest() == 1
 
@@ -371,7 +371,7 @@ def test_people_are_counted_and_not_rows(given: list[tuple[int, str, str]]) -> N
     expected += [rows[rows["h"] == h]["p"].nunique() for h in ("no", "yes")]
     expected += [rows[(rows["g"] == g) & (rows["h"] == h)]["p"].nunique() for g in "abc" for h in ("no", "yes")]
     made = a_design("y ~ g + h")
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     found.add(made.build(batch(rows, rows["p"])))
     few = sorted(set(rows["y"]))
     if len(few) > 3:

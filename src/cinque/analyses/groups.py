@@ -9,15 +9,17 @@ each other. Within a level of a factor these sums are told too, so that `x` in `
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cinque.analyses.coding import CodedTerm
+from cinque.analyses.coding import CodedTerm, own_levels
 from cinque.analyses.design import Design, Rows
 from cinque.expr.terms import Survival, columns_read
+from cinque.model.datasets import Dictionary
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -29,11 +31,12 @@ _SAMPLE: Final = 1_000
 class Groups:
     """People by level and by pair of levels, over the batches of one TRE."""
 
-    def __init__(self, design: Design) -> None:
+    def __init__(self, design: Design, dictionary: Dictionary) -> None:
         self._sizes = {name: len(levels) for name, levels in design.levels.items()}
         response = design.formula.response
         if isinstance(response, Survival):
             self._sizes.setdefault(response.event, 2)
+        self._here = {name: _declared(name, levels, dictionary) for name, levels in design.levels.items()}
         self._own: dict[str, Codes] = {name: np.zeros(size, np.int64) for name, size in self._sizes.items()}
         self._pairs: dict[tuple[str, str], Codes] = {}
         self._few = _numbers(design)
@@ -80,13 +83,20 @@ class Groups:
 
     def _every(self) -> Codes:
         used = {f"={name}": len(few.known) for name, few in self._few.items()} | self._sizes
-        found = [counts[: used[name]] for name, counts in self._own.items()]
+        found = [counts[: used[name]][self._declared(name, used)] for name, counts in self._own.items()]
         for (one, other), counts in self._pairs.items():
             table = counts.reshape(self._size(one), self._size(other))
-            told = table[: used[one], : used[other]].ravel()
+            here = np.outer(self._declared(one, used), self._declared(other, used))
+            told = table[: used[one], : used[other]][here]
             # What is computed from the same column has pairs that cannot be, in which nobody is.
             found.append(told[told > 0] if self._read(one) & self._read(other) else told)
         return np.concatenate([each for each in found if len(each)] or [np.zeros(0, np.int64)])
+
+    def _declared(self, name: str, used: Mapping[str, int]) -> NDArray[np.bool_]:
+        """Which groups there may be here: that nobody has a level which the TRE's own dictionary does not declare is
+        known from the dictionary, and tells of nobody.
+        """
+        return self._here.get(name, np.ones(used[name], np.bool_))
 
     def _forget(self, name: str) -> None:
         self._pairs = {pair: counts for pair, counts in self._pairs.items() if f"={name}" not in pair}
@@ -157,6 +167,11 @@ def _numbers(design: Design) -> dict[str, _Few]:
 def _width(term: CodedTerm) -> int:
     """Columns that add up to one number: the combinations of the levels of its factors."""
     return int(np.prod([len(coded.names) for coded in term if coded.levels], dtype=int))
+
+
+def _declared(name: str, levels: Sequence[str], dictionary: Dictionary) -> NDArray[np.bool_]:
+    own = own_levels(name, dictionary)
+    return np.array([own is None or level in own for level in levels], np.bool_)
 
 
 def _people(codes: Codes, size: int, begin: Codes) -> Codes:
