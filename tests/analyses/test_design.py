@@ -292,7 +292,7 @@ def test_an_undeclared_level_never_says_why() -> None:
 # --------------------------------------------------------------------------------------------------------- few values
 def smallest(formula: str, rows: pd.DataFrame, people: Any = None, size: int = 7) -> int | None:
     made = a_design(formula)
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     whole = batch(rows, people)
     for start in range(0, len(rows), size):
         found.add(made.build(whole.slice(start, size)))
@@ -342,7 +342,7 @@ def test_attack_6_numbers_of_few_values_are_told_by_their_powers(formula: str, v
     rows = few(values)
     assert smallest(formula, rows) in (0, 1)
     made = a_design(formula)
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     found.add(made.build(batch(rows)))
     assert found.fewest() == 1
 
@@ -373,7 +373,7 @@ def test_people_are_counted_and_not_rows(given: list[tuple[int, str, str]]) -> N
     expected += [rows[rows["h"] == h]["p"].nunique() for h in ("no", "yes")]
     expected += [rows[(rows["g"] == g) & (rows["h"] == h)]["p"].nunique() for g in "abc" for h in ("no", "yes")]
     made = a_design("y ~ g + h")
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     found.add(made.build(batch(rows, rows["p"])))
     few = sorted(set(rows["y"]))
     if len(few) > 3:
@@ -390,7 +390,7 @@ def test_every_row_type_is_what_it_says() -> None:
 # ------------------------------------------------------------------------------------------------------ within groups
 def within(formula: str, rows: pd.DataFrame, size: int) -> tuple[int, float]:
     made = a_design(formula)
-    found = Groups(made)
+    found = Groups(made, DICTIONARY)
     whole = batch(rows)
     for start in range(0, len(rows), size):
         found.add(made.build(whole.slice(start, size)))
@@ -417,6 +417,6 @@ def test_people_and_not_rows_differ_within_a_level() -> None:
     rows["x"] = np.where(rows["g"] == "a", np.arange(400) % 17, 1.0)
     rows.loc[100:139, "x"] = np.arange(40.0)
     people = np.where((rows.index >= 100) & (rows.index < 140), 100, np.arange(400))
-    found = Groups(a_design("y ~ x + g"))
+    found = Groups(a_design("y ~ x + g"), DICTIONARY)
     found.add(a_design("y ~ x + g").build(batch(rows, people)))
     assert found.within()[0] == 1  # all that is not 1 at level b is one person's

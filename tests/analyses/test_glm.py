@@ -488,3 +488,21 @@ def test_sums_beyond_a_double_are_no_partial() -> None:
     with pytest.raises(Refused) as refused:
         add_up([[1e308], [1e308], [1e308]])
     assert refused.value.code == "release-malformed"
+
+
+@pytest.mark.parametrize("formula", ["case ~ x", "case ~ g + x"])
+def test_as_many_cases_as_controls_at_every_site_end_no_session(formula: str) -> None:
+    rows = people(600)
+    rows["case"] = [True, False] * 300
+    found = models(ANALYSIS, {"a": rows[:300], "b": rows[300:]}, TEN, formula=formula, family="binomial")[0].values
+    assert found["converged"]
+    assert found["pooled_over"] == ["a", "b"]
+    assert found["null_deviance"] == pytest.approx(2 * 600 * np.log(2), rel=1e-12)
+
+
+def test_a_site_whose_dictionary_lacks_a_level_is_in_the_fit_where_zeros_are_suppressed() -> None:
+    parts = {"all": ROWS, "two": ROWS[ROWS.g != "c"]}
+    asked = {"formula": "case ~ x + g", "family": "binomial"}
+    told = models(ANALYSIS, parts, TEN, levels={"two": ("a", "b")}, **asked)[0].values
+    assert told["pooled_over"] == ["all", "two"]
+    assert models(ANALYSIS, parts, TEN, **asked)[0].values["pooled_over"] == ["all"]

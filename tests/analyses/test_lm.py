@@ -150,6 +150,26 @@ def test_a_site_under_the_threshold_is_left_out_and_named() -> None:
     close(found.values, models(ANALYSIS, {"large": ROWS}, formula="y ~ x")[0].values, rel=1e-13)
 
 
+def test_a_site_whose_dictionary_lacks_a_level_is_in_the_fit_where_zeros_are_suppressed() -> None:
+    parts = {"all": ROWS, "two": ROWS[ROWS.g != "c"]}
+    told = models(ANALYSIS, parts, TEN, formula="y ~ x + g", levels={"two": ("a", "b")})[0].values
+    assert told["pooled_over"] == ["all", "two"]
+    as_theirs(told, smf.ols("y ~ x + g", pd.concat(parts.values())).fit())
+    # That nobody has a level which the TRE does declare is not known beforehand.
+    hidden = models(ANALYSIS, parts, TEN, formula="y ~ x + g")[0].values
+    assert hidden["pooled_over"] == ["all"]
+
+
+def test_arms_of_equal_size_are_no_reason_to_leave_a_site_out() -> None:
+    rows = people(400).assign(case=[True, False] * 200)
+    found = models(ANALYSIS, {"a": rows[:200], "b": rows[200:]}, TEN, formula="y ~ case + x")[0].values
+    assert found["pooled_over"] == ["a", "b"]
+    theirs = smf.ols("y ~ case + x", rows.assign(case=rows.case.astype(int))).fit()
+    assert found["coef"]["case[true]"] == pytest.approx(theirs.params["case"], rel=1e-9)
+    outcome = models(ANALYSIS, {"a": rows[:200], "b": rows[200:]}, TEN, formula="case ~ x")[0].values
+    assert outcome["pooled_over"] == ["a", "b"]
+
+
 def test_no_member_and_collinear_terms_are_answers_that_say_so() -> None:
     nobody = models(ANALYSIS, {"a": people(9)}, TEN, formula="y ~ x")[0].values
     assert (nobody["coef"], nobody["stopped"]) == (None, NOBODY)

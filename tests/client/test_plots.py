@@ -270,7 +270,7 @@ def test_marks_of_time_are_round_in_its_unit_and_the_band_begins_at_the_first_ev
 def test_means_stand_with_their_intervals_and_a_suppressed_one_with_a_word() -> None:
     axes = _axes(an_answer(MEANS))
     assert _labels(axes) == ["north", "south", "all"]
-    assert list(axes.lines[0].get_xdata()) == pytest.approx([41 - 1.959964, 41 + 1.959964])
+    assert list(axes.lines[0].get_xdata()) == pytest.approx([41 - 2.063899, 41 + 2.063899], rel=1e-6)  # qt(0.975, 24)
     (beside,) = axes.child_axes
     assert [label.get_text() for label in beside.get_yticklabels()][1] == "suppressed"
 

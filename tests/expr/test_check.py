@@ -73,7 +73,7 @@ def test_a_misfit_is_shown(text: str, shown: str, says: str) -> None:
         ("alive and agee > 3", "alive and agee > 3\n              ^^^^ Did you mean age?"),
         ("`date of brith` is missing", "Did you mean `date of birth`?"),
         ("AGE > 3", "no column AGE"),
-        ("zzz > 3", "See the dataset's dictionary"),
+        ("zzz > 3", "There are: `age`, "),
     ],
 )
 def test_an_unknown_column_is_named_with_the_nearest(text: str, says: str) -> None:

@@ -137,7 +137,7 @@ def partial(source: Source, parameters: Cox, step: Step) -> Partial:
     from cinque.analyses.groups import Groups
 
     made = times.check(formula_of(parameters), parameters.levels, parameters.where, source.dictionary)
-    groups = Groups(made)
+    groups = Groups(made, source.dictionary)
     rows = times.read(source, made, parameters.where, groups=groups)
     names = list(made.names[1:])
     beta = np.array(step.values["beta"]) if step.values else np.zeros(len(names))

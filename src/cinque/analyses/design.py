@@ -170,6 +170,8 @@ def _check_response(formula: Formula, dictionary: Dictionary, agreed: Levels) ->
     for name in {response.time, response.event} if isinstance(response, Survival) else columns_read(response):
         if name in agreed and dictionary.column(name).type in ("integer", "number"):
             raise mistyped(f"`{name}` stands on the left as a number and on the right as a factor")
+    if any(response in term for term in formula.terms):
+        raise mistyped(f"`{response}` stands on both sides")
     if isinstance(response, Survival):
         if dictionary.column(response.time).type not in ("integer", "number"):
             raise mistyped(f"the time `{response.time}` is not a number")

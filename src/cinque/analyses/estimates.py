@@ -49,7 +49,7 @@ def partial(source: Source, question: models.Question, model: tuple[Family, Link
     made = models.design_of(question, source.dictionary)
     size, levels = len(made.names), models.factor_levels(made)
     pairs = [*models.upper(size), *((j, size) for j in range(size)), (size, size + 1)]
-    groups = Groups(made, question.weights)
+    groups = Groups(made, source.dictionary, question.weights)
     people = missing = outside = 0
     outcomes = [0, 0]
     two_valued = family.name.endswith("binomial")

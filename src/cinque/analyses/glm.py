@@ -84,7 +84,7 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
     made, several = models.design_of(parameters, source.dictionary), not source.dictionary.one_row_a_person
     size, levels = len(made.names), models.factor_levels(made)
     layout = Layout.of(parameters, step, size)
-    groups, seen = Groups(made, parameters.weights), Seen()
+    groups, seen = Groups(made, source.dictionary, parameters.weights), Seen()
 
     def passes(first: bool) -> Iterator[Read]:
         for part in models.read(source, parameters, made, family_of(parameters)[0].valid, groups if first else None):
@@ -112,6 +112,10 @@ def partial(source: Source, parameters: Glm, step: Step) -> Partial:
         # How many rows there are, times a weight that is the same for all, says no more than n and rows do.
         if made.formula.intercept and parameters.weights is None and (judged.constant((0, 0)) or found.even):
             shown = [pair for pair in shown if pair != (0, 0)]
+        # Where as many have one outcome as the other, both are as far from the model without terms.
+        if evidence["events"]:
+            same = {pair for pair in layout.figures.get("null", []) if judged.constant(pair)}
+            shown = [pair for pair in shown if pair not in same]
         evidence["sums"] = judged.worst(shown).and_also(found.whole()).and_also(models.of_groups(groups))
     else:
         values |= models.unwritable(layout.figures)

@@ -20,10 +20,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cinque.analyses.coding import CodedTerm
+from cinque.analyses.coding import CodedTerm, own_levels
 from cinque.analyses.design import Design, Rows
 from cinque.analyses.within import Numbers, Within, part_of
 from cinque.expr.terms import Factor, Number, Survival, columns_read
+from cinque.model.datasets import Dictionary
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -37,7 +38,7 @@ class Groups:
     """People by level and by the levels of what stands in two terms, over the batches of one TRE. `weights`: the column
     of prior weights, if there is one."""
 
-    def __init__(self, design: Design, weights: str | None = None) -> None:
+    def __init__(self, design: Design, dictionary: Dictionary, weights: str | None = None) -> None:
         self._sizes = {name: len(levels) for name, levels in design.levels.items()}
         response = design.formula.response
         pieces = [frozenset(), *(_factors(term) for term in design.terms)]
@@ -46,6 +47,7 @@ class Groups:
             pieces.append(frozenset({response.event}))
         elif design.binary:  # one of two declared values is among the codes
             pieces.append(columns_read(response))
+        self._here = {name: _declared(name, levels, dictionary) for name, levels in design.levels.items()}
         self._pieces = list(dict.fromkeys(pieces))
         numbers = _numbers(design, weights)
         self._few = {name: _Few(each) for name, each in _looked_at(numbers).items()}
@@ -121,11 +123,17 @@ class Groups:
         found = [self._within.counts(levels, self._numbers())]
         for names, counts in self._together.items():
             table = counts.reshape(self._shape(names))
-            told = table[tuple(slice(levels[name]) for name in sorted(names))].ravel()
+            told = table[np.ix_(*(self._may_be(name, levels[name]) for name in sorted(names)))].ravel()
             # What is computed from the same column has pairs that cannot be, in which nobody is.
             read = [column for name in names for column in self._read(name)]
             found.append(told[told > 0] if len(set(read)) < len(read) else told)
         return np.concatenate(found)
+
+    def _may_be(self, name: str, used: int) -> Codes:
+        """The places of the levels that there may be here: that nobody has a level which the TRE's own dictionary does
+        not declare is known from the dictionary, and tells of nobody.
+        """
+        return self._here[name] if name in self._here else np.arange(used)
 
 
 class _Few:
@@ -206,6 +214,12 @@ def _factors(term: CodedTerm) -> Names:
 def _width(term: CodedTerm) -> int:
     """Columns that add up to one number: the combinations of the levels of its factors."""
     return int(np.prod([len(coded.names) for coded in term if coded.levels], dtype=int))
+
+
+def _declared(name: str, levels: Sequence[str], dictionary: Dictionary) -> Codes:
+    """The places of the agreed levels that the TRE's own dictionary has."""
+    own = own_levels(name, dictionary)
+    return np.flatnonzero([own is None or level in own for level in levels])
 
 
 def _people(codes: Codes, size: int, begin: Codes) -> Codes:

@@ -72,7 +72,7 @@ def partial(source: Source, parameters: Lm, step: Step) -> Partial:
     from cinque.analyses.groups import Groups
 
     made = models.design_of(parameters, source.dictionary)
-    groups = Groups(made, parameters.weights)
+    groups = Groups(made, source.dictionary, parameters.weights)
     counts = dict.fromkeys(COUNTS, 0)
 
     def passes(first: bool) -> Iterator[models.Read]:
@@ -161,7 +161,9 @@ def _products(passes: Any, made: Any, *, weighted: bool, several: bool) -> tuple
     if weighted:
         values["weights"] = judged.of(singles)
     told = models.telling(cross, levels, empty)
-    told += [(size + 2 + j, size + 2 + k) for j, k in told]
+    plain = [(size + 2 + j, size + 2 + k) for j, k in told]
+    # Of two values that as many have, both are as far from the centre: that sum says no more than n and `plain` do.
+    told = [(j, k) for j, k in told if not (j == k and judged.constant((j, k)))] + plain
     return values, judged.worst([*told, *models.telling(means, levels, empty), *singles]).and_also(whole)
 
 

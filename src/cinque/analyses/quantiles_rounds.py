@@ -331,4 +331,6 @@ def _of(cell: Cell) -> dict[str, Any]:
 
 def _words(parameters: Quantiles, gap: Gap) -> str:
     low, high = (None if end is None else f"{edge(parameters, end):g}" for end in gap)
+    if low is high is None:
+        return "any value"
     return f"below {high}" if low is None else f"{low} and above" if high is None else f"{low} to below {high}"

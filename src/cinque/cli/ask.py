@@ -125,11 +125,16 @@ def _parameter(field: Field[Any], hint: Any) -> inspect.Parameter:
         note: Any = typer.Argument(help=described)
         return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, annotation=Annotated[asked, note])
     option = field.name.replace("_", "-")
-    # What is on unless it is turned off needs a word for that.
-    note = typer.Option(f"--{option}/--no-{option}" if field.default is True else f"--{option}", help=described)
-    kept = None if isinstance(field.default, tuple) or field.default is MISSING else field.default
+    # What is on unless it is turned off needs a word for that. What is not given is not sent: the analysis has its
+    # default, which is only shown here.
+    usual = field.default
+    shown = (
+        str(usual) if isinstance(usual, int | float | str) and not isinstance(usual, bool) and usual != "" else False
+    )
+    flags = f"--{option}/--no-{option}" if usual is True else f"--{option}"
+    note = typer.Option(flags, help=described, show_default=shown)
     return inspect.Parameter(
-        field.name, inspect.Parameter.KEYWORD_ONLY, default=kept, annotation=Annotated[asked | None, note]
+        field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[asked | None, note]
     )
 
 

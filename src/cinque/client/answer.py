@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from cinque.analyses import registry
 from cinque.analyses.analysis import Released, Result
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from cinque.client.methods import Methods
+
+
+WIDE: Final = 200  # columns of an answer as text, so that no table is folded
 
 
 @dataclass(frozen=True)
@@ -60,16 +63,39 @@ class Answer:
         return 0 if self.result is None else _count(self.result.get("per_tre", self.result))
 
     @property
+    def known(self) -> dict[str, Any]:
+        """The values as tables are made from them."""
+        return self.result or {}
+
+    @property
     def per_tre(self) -> dict[str, Any]:
         """TRE name -> its own values, by name."""
-        found = {self.names.get(tre, tre): v for tre, v in (self.result or {}).get("per_tre", {}).items()}
+        found = {self.names.get(tre, tre): _named(v, self.names) for tre, v in self.known.get("per_tre", {}).items()}
         return dict(sorted(found.items()))
+
+    @property
+    def pooled_over(self) -> tuple[str, ...]:
+        """Names of the TREs whose figures are in what was pooled; their ids are `result["pooled_over"]`. Everybody who
+        answered where the values say nothing else.
+        """
+        ids = (self.result or {}).get("pooled_over")
+        return self.answered if ids is None else tuple(sorted(self.names.get(tre, tre) for tre in ids))
+
+    @property
+    def warnings(self) -> list[str]:
+        """What must be known before the answer is used."""
+        return []
 
     def __getattr__(self, name: str) -> Any:
         """A value of the answer by its name: a number, None, or the suppressed form with its bounds."""
         if name.startswith("_") or name not in (self.result or {}):
-            raise AttributeError(f"the answer of `{self.analysis}` has no `{name}`")
+            raise AttributeError(f"the answer of `{self.analysis}` has no `{name}`{self._names()}")
         return self.result[name]  # type: ignore[index]  # just looked at
+
+    def _names(self) -> str:
+        if self.result is None:
+            return ": no TRE released a figure, see `.missing`"
+        return f"; it has {', '.join(f'`{name}`' for name in self.result if name.isidentifier())}"
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as JSON values, TREs by name."""
@@ -155,8 +181,8 @@ class Answer:
         from rich.console import Console
 
         text = io.StringIO()
-        Console(file=text, width=100).print(self)
-        return text.getvalue().rstrip()
+        Console(file=text, width=WIDE).print(self)
+        return "\n".join(line.rstrip() for line in text.getvalue().rstrip().split("\n"))
 
     def __rich__(self) -> Any:
         from cinque.client.view import renderable
@@ -274,11 +300,20 @@ class SummaryAnswer(Answer):
         return {
             tuple(g["levels"]): GroupSummary(
                 **{name: (g | shape).get(name) for name in _SUMMARISED},
-                pooled_over=tuple(self.names.get(tre, tre) for tre in g["pooled_over"]),
+                pooled_over=tuple(sorted(self.names.get(tre, tre) for tre in g["pooled_over"])),
                 pooled_rows=sum(self._rows(tre, g["levels"]) for tre in g["pooled_over"]),
             )
             for g, shape in zip(found, shapes, strict=True)
         }
+
+    def sheets(self) -> Sequence[Any]:
+        """A row for each group and TRE; the variance is the square of the standard deviation."""
+        from cinque.client.view import sheets
+
+        if self.result is None:
+            return []
+        per_tre = {tre: described(own) for tre, own in self.result["per_tre"].items()}
+        return sheets(replace(self, result={**described(self.result), "per_tre": per_tre}))
 
     def _rows(self, tre: str, levels: list[str]) -> int:
         own = (self.result or {})["per_tre"][tre]["groups"]
@@ -289,6 +324,24 @@ class SummaryAnswer(Answer):
         if () in groups and key == self.parameters.get("variable"):
             return groups[()]
         return groups[(key,) if isinstance(key, str) else key]
+
+
+_PRINTED = ("n", "missing", "rows", "mean", "sd", "se", "ci", "skewness", "kurtosis")
+
+
+def described(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups as records, each with its shape; `rows` where they are not as many as people."""
+    found = values["groups"]
+    shapes: list[dict[str, Any]] = values.get("shape") or [{}] * len(found)
+    rows = any(group["rows"] != group["n"] for group in found)
+    names = [name for name in _PRINTED if rows or name != "rows"]
+    groups = [
+        {"levels": group["levels"], "pooled_over": group["pooled_over"]}
+        | {name: (group | shape)[name] for name in names if name in group | shape}
+        for group, shape in zip(found, shapes, strict=True)
+    ]
+    kept = {name: values[name] for name in ("by", "ungrouped") if name in values}
+    return {**kept, "groups": groups}
 
 
 def recompute(

@@ -18,22 +18,22 @@ class MatrixAnswer(Answer):
 
     def sheets(self) -> Sequence[Any]:
         """The pairs, over all TREs; then who they are over."""
-        from cinque.client.view import ALL, Sheet, figure
+        from cinque.client.view import ALL, Sheet, cells, heading
 
         values = self.result
         if values is None:
             return []
         names = [name for name in ("cov", *PAIRWISE) if name in values]
-        pairs = (combinations_with_replacement if "cov" in values else combinations)(values["variables"], 2)
+        pairs = list((combinations_with_replacement if "cov" in values else combinations)(values["variables"], 2))
+        columns = [cells([values[name][one][other] for one, other in pairs], name) for name in names]
         rows = [
-            ((one, False), (other, False), *((figure(values[name][one][other]), False) for name in names))
-            for one, other in pairs
+            ((one, False), (other, False), *(column[place] for column in columns))
+            for place, (one, other) in enumerate(pairs)
         ]
-        people = [
-            ((tre, False), *((figure(own[name]), isinstance(own[name], dict)) for name in ("n", "missing")))
-            for tre, own in [*self.per_tre.items(), (ALL, values)]
-        ]
+        tres = [*self.per_tre.items(), (ALL, values)]
+        counts = [cells([own[name] for _, own in tres]) for name in ("n", "missing")]
+        people = [((tre, False), *(column[place] for column in counts)) for place, (tre, _) in enumerate(tres)]
         return [
-            Sheet("", ("variable", "with", *names), 2, tuple(rows)),
+            Sheet("", ("variable", "with", *map(heading, names)), 2, tuple(rows)),
             Sheet("people", ("TRE", "n", "missing"), 1, tuple(people)),
         ]

@@ -10,6 +10,8 @@ from typing import Any
 from cinque.client.answer import Answer
 from cinque.sdc.figures import is_suppressed
 
+_STOPPED = {"suppressed": "suppression"}
+
 
 @dataclass(frozen=True)
 class GroupQuantiles:
@@ -70,7 +72,7 @@ class QuantilesAnswer(Answer):
                 [row["value"] for row in rows],
                 group["n"],
                 group["missing"],
-                tuple(self.names.get(tre, tre) for tre in group["pooled_over"]),
+                tuple(sorted(self.names.get(tre, tre) for tre in group["pooled_over"])),
             )
         return found
 
@@ -80,6 +82,44 @@ class QuantilesAnswer(Answer):
         if () in groups and key == self.parameters.get("variable"):
             return groups[()]
         return groups[(key,) if isinstance(key, str) else key]
+
+    def sheets(self) -> Sequence[Any]:
+        """Each quantile with the interval that holds it, then the people. The ranges that were counted are in
+        `ranges`.
+        """
+        from cinque.client.view import Sheet, cells, sheets
+
+        values = self.result
+        if values is None:
+            return []
+        rows, by = values["quantiles"], values.get("by") or []
+        ends = cells([[row["at_least"], row["at_most"]] for row in rows], "interval")
+        columns = (
+            cells([row["value"] for row in rows]),
+            [
+                ("not known", False) if row["at_least"] is row["at_most"] is None else end
+                for row, end in zip(rows, ends, strict=True)
+            ],
+            [(_STOPPED.get(row["stopped"], row["stopped"]), False) for row in rows],
+        )
+        labels = [(*((level, False) for level in row.get("levels", ())), (row["probability"], False)) for row in rows]
+        lines = [(*words, *each) for words, *each in zip(labels, *columns, strict=True)]
+        head = (*by, "probability", "quantile", "lies between", "search ended by")
+        per_tre = {tre: _counted(own) for tre, own in values["per_tre"].items()}
+        people = sheets(replace(self, result={"by": by, **_counted(values), "per_tre": per_tre}))
+        return [Sheet(values["variable"], head, len(by) + 1, tuple(lines)), *people]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What would bring the ends of an interval nearer."""
+        rows = (self.result or {}).get("quantiles", [])
+        hidden = dict.fromkeys(row["probability"] for row in rows if row["stopped"] == "suppressed")
+        if not hidden:
+            return []
+        return [
+            f"Of {', '.join(hidden)} the search ended early: to divide the range further would have told a TRE's few "
+            "people. Ask with `low` and `high` nearer to where most people are, or of TREs with more people."
+        ]
 
     def _of(self, nothing: Any, told: Callable[[GroupQuantiles], Any]) -> Any:
         groups = self.groups
@@ -91,6 +131,14 @@ class QuantilesAnswer(Answer):
 def _interval(row: Mapping[str, Any]) -> tuple[float, float]:
     low, high = row["at_least"], row["at_most"]
     return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _counted(values: Mapping[str, Any]) -> dict[str, Any]:
+    """People with a value and without, of each group."""
+    if values.get("groups"):
+        kept = ("levels", "n", "missing", "pooled_over")
+        return {"groups": [{key: group[key] for key in kept if key in group} for group in values["groups"]]}
+    return {key: values[key] for key in ("n", "missing") if key in values}
 
 
 @dataclass(frozen=True, repr=False)
@@ -115,6 +163,15 @@ class HistogramAnswer(Answer):
 @dataclass(frozen=True, repr=False)
 class MissingAnswer(Answer):
     """`answer["x"]`: missing, present, percent_missing of one column; `people`, `complete`, `incomplete` of all."""
+
+    def sheets(self) -> Sequence[Any]:
+        """The columns, then the people; `n` and `missing` say again who is complete and who is not."""
+        from cinque.client.view import sheets
+
+        if self.result is None:
+            return []
+        per_tre = {tre: _percents(own) for tre, own in self.result["per_tre"].items()}
+        return sheets(replace(self, result={**_percents(self.result), "per_tre": per_tre}))
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         """One column."""
@@ -141,6 +198,18 @@ class TableOneAnswer(Answer):
             return []
         members = self.per_tre if len(self.per_tre) > 1 else {}
         return [_table_one("All TREs together", self.result), *(_table_one(tre, own) for tre, own in members.items())]
+
+
+def _percents(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Percentages to one decimal."""
+    columns = [
+        {
+            **record,
+            "percent_missing": round(share, 1) if isinstance(share := record["percent_missing"], float) else share,
+        }
+        for record in values["variables"]
+    ]
+    return {"variables": columns, **{key: values[key] for key in ("people", "complete", "incomplete")}}
 
 
 def _without(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,7 +251,7 @@ def _row(words: str, cells: list[tuple[str, bool]], smd: str, two: bool) -> tupl
 
 
 def _figure(value: Any) -> tuple[str, bool]:
-    from cinque.client.view import figure
+    from cinque.client.digits import figure
 
     return figure(value), is_suppressed(value)
 

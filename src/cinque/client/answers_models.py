@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from cinque.client.answer import Answer
+from cinque.client.digits import error_decimals, figure, fixed
 from cinque.errors import Refused
 
 _FIT: Final = (
@@ -26,6 +27,16 @@ _FIT: Final = (
 )
 
 
+# What a family takes as response.
+_TAKES: Final = {
+    "binomial": " (from 0 to 1)",
+    "quasibinomial": " (from 0 to 1)",
+    "poisson": " (0 or more)",
+    "quasipoisson": " (0 or more)",
+    "gamma": " (above 0)",
+}
+
+
 @dataclass(frozen=True, repr=False)
 class ModelAnswer(Answer):
     """`coef`, `se`, `z` or `t`, `p`, `confint` by term; `deviance`, `df_resid` and so on as the analysis names them."""
@@ -37,8 +48,8 @@ class ModelAnswer(Answer):
         if self.result is None:
             return []
         per_tre = {tre: {"fit": list(_lines(own))} for tre, own in self.result["per_tre"].items()}
-        shown = {"terms": self._terms(), "fit": [*_lines(self.result), *self._tests()], "per_tre": per_tre}
-        return sheets(replace(self, result=shown))
+        fit = {"fit": [*_lines(self.result), *self._tests()], "per_tre": per_tre}
+        return [*self._terms(), *sheets(replace(self, result=fit))]
 
     def lr_test(self, other: Answer) -> dict[str, Any]:
         """The likelihood-ratio test of this fit against one with more terms, or fewer, on the same people: chi-squared,
@@ -64,21 +75,6 @@ class ModelAnswer(Answer):
         estimated = two.family not in ("binomial", "poisson")
         return nested((one.deviance, one.df_resid), (two.deviance, two.df_resid), two.dispersion if estimated else None)
 
-    def __rich__(self) -> Any:
-        from rich.console import Group
-        from rich.text import Text
-
-        from cinque.client.view import renderable
-
-        return Group(renderable(self), *(Text(said, "yellow") for said in self.warnings))
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        from cinque.client.view import html
-
-        return html(self) + "".join(f"<p>{escape(said)}</p>" for said in self.warnings)
-
     @property
     def warnings(self) -> list[str]:
         """What must be known of the fit before it is used."""
@@ -90,39 +86,61 @@ class ModelAnswer(Answer):
             found.append("A coefficient runs off without end: some group has one outcome only (separation).")
         if result.get("method") == "site estimates":
             found.append("Each TRE's own estimates, combined: an approximation to the fit on all rows.")
-        left = [self.names.get(tre, tre) for tre in result.get("per_tre", {}) if tre not in result["pooled_over"]]
+        outside = result.get("outside")
+        if isinstance(outside, int) and outside:
+            takes = _TAKES.get(result.get("family") or "", "")
+            found.append(
+                f"Left out, as the model is not defined for them: {outside:,} people. Look at the response{takes}, the "
+                "weights, and what logarithms are taken of."
+            )
+        left = [tre for tre in self.per_tre if tre not in self.pooled_over]
         if left:
             found.append(f"Not in the fit, because their sums could not leave: {', '.join(left)}.")
         return found
 
-    def _terms(self) -> list[dict[str, Any]]:
+    def _terms(self) -> Iterator[Any]:
+        """The coefficients, with as many decimals as their standard errors need."""
+        from cinque.client.view import Sheet, cells
+
         result = self.result or {}
-        if result.get("coef") is None:
-            return []
+        if not isinstance(result.get("coef"), Mapping):
+            return
+        terms = list(result["coef"])
         statistic = "t" if result.get("t") is not None else "z"
-        confint = result.get("confint") or {}
-        return [
-            {
-                "term": term,
-                "coef": value,
-                **{name: (result.get(name) or {}).get(term) for name in ("se", statistic, "p")},
-                "2.5 %": (confint.get(term) or (None, None))[0],
-                "97.5 %": (confint.get(term) or (None, None))[1],
-            }
-            for term, value in result["coef"].items()
-        ]
+        places = error_decimals(result)
+        columns: dict[str, list[tuple[str, bool]]] = {
+            "coef": [(estimate(result["coef"][term], places), False) for term in terms],
+            **self._beside(terms),
+        }
+        for name in ("se", statistic, "p"):
+            found = [(result.get(name) or {}).get(term) for term in terms]
+            columns[name] = [(estimate(v, places), False) for v in found] if name == "se" else cells(found, name)
+        for side, name in enumerate(("2.5 %", "97.5 %")):
+            ends = [((result.get("confint") or {}).get(term) or (None, None))[side] for term in terms]
+            columns[name] = [(estimate(end, places), False) for end in ends]
+        rows = [((term, False), *(column[place] for column in columns.values())) for place, term in enumerate(terms)]
+        yield Sheet("", ("term", *columns), 1, tuple(rows))
+
+    def _beside(self, _terms: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
+        """Columns beside the coefficients."""
+        return {}
 
     def _tests(self) -> Iterator[dict[str, Any]]:
         result = self.result or {}
         overall = result.get("f")
         if overall:
             yield {"fit": f"F on {_df(overall['df'])} degrees of freedom", "value": overall["statistic"]}
-            yield {"fit": "its p", "value": overall["p"]}
+            yield {"fit": "F: p", "value": overall["p"]}
         apart = result.get("heterogeneity")
         if apart:
             name = "F" if "F" in apart else "Q"
             yield {"fit": f"between TREs: {name} on {_df(apart['df'])} degrees of freedom", "value": apart[name]}
-            yield {"fit": "its p", "value": apart["p"]}
+            yield {"fit": "between TREs: p", "value": apart["p"]}
+
+
+def estimate(value: Any, places: int | None) -> str:
+    """A coefficient, its standard error or an end of its interval."""
+    return fixed(value, places) if isinstance(value, int | float) else figure(value)
 
 
 def _df(df: Any) -> str:
@@ -131,5 +149,5 @@ def _df(df: Any) -> str:
 
 def _lines(values: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, words in _FIT:
-        if values.get(name) is not None:
+        if values.get(name) is not None and not (name == "rows" and values["rows"] == values.get("n")):
             yield {"fit": words, "value": values[name]}

@@ -48,11 +48,10 @@ class RocAnswer(ModelAnswer):
         shown = {
             **_measures(self.result),
             "calibration": [{name: group[name] for name in _GROUP} for group in self.result["calibration"]],
-            "terms": model._terms(),
-            "points": self.result["points"],
             "per_tre": per_tre,
         }
-        return sheets(replace(self, result=shown))
+        points = {"points": self.result["points"], "per_tre": {}}
+        return [*sheets(replace(self, result=shown)), *model._terms(), *sheets(replace(self, result=points))]
 
 
 def _measures(values: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:

@@ -77,12 +77,11 @@ class CoxAnswer(ModelAnswer):
     """`coef`, `se`, `z`, `p`, `confint`, `hazard_ratio`, `hazard_ratio_confint` by term; `loglik`, `null_loglik`, and
     the tests `lr`, `wald` and `score`."""
 
-    def _terms(self) -> list[dict[str, Any]]:
+    def _beside(self, terms: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
+        from cinque.client.view import cells
+
         ratios = (self.result or {}).get("hazard_ratio") or {}
-        return [
-            {"term": line["term"], "coef": line["coef"], "exp(coef)": ratios.get(line["term"]), **line}
-            for line in super()._terms()
-        ]
+        return {"exp(coef)": cells([ratios.get(term) for term in terms])}
 
     def _tests(self) -> Iterator[dict[str, Any]]:
         result = self.result or {}
@@ -96,7 +95,7 @@ class CoxAnswer(ModelAnswer):
         for name, words in (("lr", "likelihood ratio"), ("wald", "Wald"), ("score", "score")):
             if result.get(name):
                 yield {"fit": f"{words} on {result[name]['df']} degrees of freedom", "value": result[name]["statistic"]}
-                yield {"fit": "its p", "value": result[name]["p"]}
+                yield {"fit": f"{words}: p", "value": result[name]["p"]}
         yield from super()._tests()
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from typing import TYPE_CHECKING, Any
 
 from cinque.analyses import registry
 from cinque.analyses.analysis import Analysis, asked_fields
 from cinque.client.answer import Answer
+from cinque.client.arguments import arguments, missing_parameter, nearest, unknown_parameter
 from cinque.client.client import Client, Request
+from cinque.errors import Refused
 
 if TYPE_CHECKING:
     from cinque.client.synthesis import Synthesis
@@ -59,7 +61,8 @@ class Asking:
 
     def __getattr__(self, name: str) -> Callable[..., Answer]:
         if name.startswith("_") or name not in registry.REGISTRY:
-            raise AttributeError(f"{type(self).__name__} has no analysis or attribute `{name}`")
+            hint = "" if name.startswith("_") else f" {nearest(name, registry.names(), 'The analyses are')}"
+            raise AttributeError(f"{type(self).__name__} has no analysis or attribute `{name}`.{hint}")
         return method(self, registry.get(name))
 
     def __dir__(self) -> list[str]:
@@ -75,7 +78,7 @@ def method(asking: Asking, analysis: Analysis[Any]) -> Callable[..., Answer]:
     signature = inspect.Signature([*own, *shared])
 
     def ask_and_wait(*args: Any, **kwargs: Any) -> Answer:
-        given = signature.bind(*args, **kwargs).arguments
+        given = _bound(analysis, signature, args, kwargs)
         about = {name: given.pop(name) for name in OWN if name in given}
         request = asking.ask(
             analysis.name,
@@ -97,17 +100,31 @@ def method(asking: Asking, analysis: Analysis[Any]) -> Callable[..., Answer]:
     return ask_and_wait
 
 
-def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON: a single name or number where several are meant becomes a list of one, None is left out."""
-    several = {f.name for f in _fields(analysis) if "tuple" in str(f.type)}
-    found: dict[str, Any] = {}
-    for name, value in given.items():
-        if value is None:
-            continue
-        if name in several:
-            value = [value] if isinstance(value, str | int | float) else list(value)
-        found[name] = value
-    return found
+def _bound(
+    analysis: Analysis[Any], signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    """The arguments by name. Raises Refused where they are not those of the analysis, in words of its own."""
+    fields = _fields(analysis)
+    for name in kwargs:
+        if name not in signature.parameters:
+            raise unknown_parameter(analysis, name, signature.parameters)
+    if len(args) > len(fields):
+        raise Refused(
+            "too-many-parameters",
+            f"`{analysis.name}` takes {len(fields)} parameters without a name, and {len(args)} were given.",
+            remedy=f"Name them: {', '.join(f'`{name}=`' for name in signature.parameters)}.",
+        )
+    if twice := [field.name for field in fields[: len(args)] if field.name in kwargs]:
+        raise Refused("parameter-twice", f"`{twice[0]}` of `{analysis.name}` is given twice.", remedy="Give it once.")
+    for field in fields[len(args) :]:
+        if field.name not in kwargs and _default(field) is inspect.Parameter.empty:
+            raise missing_parameter(analysis, field)
+    bound = signature.bind(*args, **kwargs).arguments
+    if not isinstance(bound.get("timeout"), int | float | None):
+        raise Refused(
+            "timeout-type", "`timeout` is a number of seconds.", remedy="Leave it out to wait as long as it takes."
+        )
+    return bound
 
 
 def _fields(analysis: Analysis[Any]) -> tuple[Any, ...]:

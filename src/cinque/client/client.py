@@ -14,8 +14,8 @@ from functools import cached_property
 from typing import Any
 
 from cinque.analyses import package, registry
-from cinque.analyses.work import parameters_of
 from cinque.client.answer import Answer, compose
+from cinque.client.arguments import check_levels, nearest, typed
 from cinque.client.home import ClientHome, RequestFolder
 from cinque.client.kinds import KINDS
 from cinque.client.known import Known, description
@@ -130,7 +130,7 @@ class Client:
         """
         chosen = registry.get(analysis)
         given = {name: value for name, value in parameters.items() if value is not None}
-        typed = parameters_of(chosen, given)
+        asked = typed(chosen, given)
         dataset = dataset or self.settings.dataset
         project = project or self.settings.project
         if not dataset or not project:
@@ -139,7 +139,7 @@ class Client:
                 f"no-{what}", f"The question names no {what}.", remedy=f"Name it, or set `{what}` in client.toml."
             )
         audience = self._audience(tres)
-        dictionaries = self.dictionary(dataset, [a.name for a in audience])
+        dictionaries = self._described(dataset, audience)
         text = title or question_text(analysis, given, dataset)
         if chosen.agree is not None:
             if not dictionaries:
@@ -148,10 +148,11 @@ class Client:
                     f"None of the TREs asked has said what dataset `{dataset}` holds, so its levels cannot be agreed.",
                     remedy="Check the dataset's name, or ask again once a TRE that has it is online.",
                 )
-            typed = chosen.agree(typed, dictionaries)
-            given = {name: value for name, value in dump(typed).items() if value is not None}
+            asked = chosen.agree(asked, dictionaries)
+            given = {name: value for name, value in dump(asked).items() if value is not None}
         for dictionary in dictionaries.values():
-            chosen.check(typed, dictionary)
+            chosen.check(asked, dictionary)
+        check_levels(given.get("where"), list(dictionaries.values()))
         now = self._clock()
         question = Question(
             title=text,
@@ -193,9 +194,24 @@ class Client:
         folder.write("receipt.json", receipt)
         return Request(self, folder)
 
+    def _described(self, dataset: str, audience: Sequence[Audience]) -> dict[str, Dictionary]:
+        """As `dictionary`. Raises Refused where every TRE asked has said what it has, and none has this dataset."""
+        names = [one.name for one in audience]
+        found = self.dictionary(dataset, names)
+        said = [self.tres()[name].description for name in names]
+        if not found and None not in said:
+            others = dict.fromkeys(d.dataset for each in said if each is not None for d in each.datasets)
+            raise Refused(
+                "unknown-dataset",
+                f"None of the TREs asked has a dataset `{dataset}`.",
+                remedy=nearest(dataset, others, "They have"),
+            )
+        return found
+
     def _audience(self, tres: Sequence[str] | None) -> tuple[Audience, ...]:
         known = self.tres()
-        names = list(known) if tres is None else list(dict.fromkeys(tres))
+        given = [tres] if isinstance(tres, str) else tres
+        names = list(known) if given is None else list(dict.fromkeys(given))
         if not names:
             raise Refused(
                 "no-tres",
@@ -204,7 +220,14 @@ class Client:
             )
         for name in names:
             if name not in known:
-                self.members.tre_by_name(name)  # NotFound says how to pin a card
+                try:
+                    self.members.tre_by_name(name)
+                except NotFound as unknown:
+                    raise NotFound(
+                        unknown.code,
+                        f"There is no TRE `{name}` whose card is pinned here.",
+                        remedy=nearest(name, known, "Pinned and enrolled are"),
+                    ) from None
                 raise Refused("tre-not-enrolled", f"`{name}` is not enrolled at this hub.")
         return tuple(Audience(known[name].card.id, name) for name in names)
 

@@ -10,7 +10,7 @@ from cinque.client.answers_description import HistogramAnswer, MissingAnswer, Qu
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_roc import RocAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
-from cinque.client.answers_tests import TestAnswer
+from cinque.client.answers_tests import OddsAnswer, TestAnswer
 
 KINDS: Final[dict[str, type[Answer]]] = {
     "count": CountAnswer,
@@ -21,8 +21,8 @@ KINDS: Final[dict[str, type[Answer]]] = {
     "quantiles": QuantilesAnswer,
     "table_one": TableOneAnswer,
     "chi2": TestAnswer,
-    "fisher": TestAnswer,
-    "cmh": TestAnswer,
+    "fisher": OddsAnswer,
+    "cmh": OddsAnswer,
     "ttest": TestAnswer,
     "anova": TestAnswer,
     "cov": MatrixAnswer,

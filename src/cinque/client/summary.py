@@ -12,9 +12,11 @@ from html import escape
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from cinque.client.digits import aligned, error_decimals, figure, fixed, p_value
 from cinque.client.long_curves import left_out, printed
 from cinque.client.records import Entry, groups_of, number, parts
-from cinque.client.view import exactness, figure
+from cinque.client.summary_tests import headline
+from cinque.client.view import exactness
 from cinque.crate.wording import short
 
 if TYPE_CHECKING:
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
 _TESTS = (("lr", "Likelihood ratio test"), ("wald", "Wald test"), ("score", "Score (log-rank) test"))
 _KNOWN_DISPERSION = ("binomial", "poisson")
-_TINY = 2.2e-16
 
 
 class Summary(str):
@@ -43,9 +44,10 @@ def summary(answer: Answer) -> Summary:
     if values is not None:
         lines += list(_body(answer, values))
         lines.append("")
-    said = [*getattr(answer, "warnings", ())]
-    if values is not None and isinstance(values.get("reason"), str):
-        said.append(short(values["reason"]))
+    said = [*map(short, answer.warnings)]
+    reason = (values or {}).get("reason")
+    if isinstance(reason, str) and reason not in said:
+        said.append(short(reason))
     said.append(exactness(answer))
     said += [f"Not in it: {short(one.tre)}: {short(one.reason)} [{short(one.code)}]" for one in answer.missing]
     lines += [part for one in said for part in wrap(one, 100)]
@@ -53,13 +55,14 @@ def summary(answer: Answer) -> Summary:
 
 
 def _body(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
-    if isinstance(values.get("coef"), Mapping) and isinstance(values.get("se"), Mapping):
+    if isinstance(values.get("coef"), Mapping):
         yield from _model(answer, values)
     elif isinstance(values.get("times"), list) and "survival" in values:
         yield from _curves(values)
     elif isinstance(values.get("cells"), list) and len(values.get("factors") or ()) in (1, 2):
         yield from _counts(values)
     else:
+        yield from headline(answer, answer.known)
         for place, sheet in enumerate(answer.sheets()):
             if place:
                 yield ""
@@ -68,23 +71,12 @@ def _body(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
             yield from aligned(sheet.columns, [[text for text, _ in row] for row in sheet.rows], sheet.labels)
 
 
-def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], labels: int = 1) -> Iterator[str]:
-    """Columns of text: labels to the left, figures to the right."""
-    cells = [[short(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(head))]
-    for row in cells:
-        yield "  ".join(
-            cell.ljust(width) if place < labels else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-
-
 # ----------------------------------------------------------------------------------------------------------- models
 def _model(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
     terms = list(values["coef"])
     statistic = next((name for name in ("t", "z") if isinstance(values.get(name), Mapping)), "z")
     ends = values.get("confint") or {}
-    places = _places([number(values["se"].get(term)) for term in terms])
+    places = error_decimals(values)
     yield "Coefficients:"
     yield from aligned(
         ("", "Estimate", "Std. Error", f"{statistic} value", f"Pr(>|{statistic}|)", "2.5 %", "97.5 %"),
@@ -92,7 +84,7 @@ def _model(answer: Answer, values: Mapping[str, Any]) -> Iterator[str]:
             (
                 term,
                 _fixed(values["coef"][term], places),
-                _fixed(values["se"].get(term), places),
+                _fixed((values.get("se") or {}).get(term), places),
                 _fixed((values.get(statistic) or {}).get(term), 3),
                 _p((values.get("p") or {}).get(term)),
                 *(_fixed(end, places) for end in ends.get(term) or (None, None)),
@@ -293,13 +285,6 @@ def _chi_squared(counts: list[list[Any]]) -> Iterator[str]:
 
 
 # ---------------------------------------------------------------------------------------------------------- figures
-def _places(errors: Sequence[float | None]) -> int | None:
-    """Decimals that give the smallest standard error three digits; None where the numbers are too far apart."""
-    known = [error for error in errors if error]
-    places = max(2, 2 - math.floor(math.log10(min(known)))) if known else 4
-    return places if places <= 8 else None
-
-
 def _fixed(value: Any, places: int | None) -> str:
     known = number(value)
     if known is None:
@@ -308,9 +293,7 @@ def _fixed(value: Any, places: int | None) -> str:
             if number(low) is not None and number(high) is not None:
                 return f"{_fixed(low, places)}..{_fixed(high, places)}"
         return figure(value)
-    if places is None or abs(known) >= 1e7:
-        return _g(known)
-    return f"{known:.{places}f}"
+    return fixed(known, places)
 
 
 def _g(value: Any, digits: int = 4) -> str:
@@ -333,6 +316,4 @@ def _p_is(value: Any) -> str:
 
 def _p(value: Any) -> str:
     known = number(value)
-    if known is None:
-        return figure(value)
-    return "<2e-16" if known < _TINY else f"{known:.3g}"
+    return figure(value) if known is None else p_value(known)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from cinque.client.digits import decimals, fixed, p_value
 from cinque.errors import Refused
 from cinque.sdc.figures import is_suppressed
 from cinque.stats import meta as statistics
@@ -84,23 +85,32 @@ class Synthesis:
 
         return methods_of_synthesis(self)
 
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Each TRE's effect, error and weight."""
+        places = decimals([*self.effects, *self.ses])
+        each = zip(self.names, self.effects, self.ses, self.result.weights, strict=True)
+        return [(name, fixed(b, places), fixed(se, places), f"{weight:.1f}") for name, b, se, weight in each]
+
     def _lines(self) -> list[tuple[str, str]]:
         found = self.result
         adjusted = ", Hartung-Knapp interval" if found.hartung_knapp else ""
+        places = decimals([*self.effects, *self.ses])
+        estimate, se, low, high = (fixed(number, places) for number in (found.estimate, found.se, *found.ci))
         lines = [
             ("method", _METHODS[found.method] + adjusted),
-            ("estimate", f"{found.estimate:.4g} (se {found.se:.4g})"),
-            ("95 % interval", _between(found.ci)),
-            ("p", f"{found.p:.3g}"),
+            ("estimate", f"{estimate} (se {se})"),
+            ("95 % interval", f"{low} to {high}"),
+            ("p", p_value(found.p)),
             (
                 "heterogeneity",
-                f"Q {found.Q:.4g} on {found.df} df, p {'–' if found.Q_p is None else f'{found.Q_p:.3g}'}",
+                f"Q {found.Q:.4g} on {found.df} df, p {'–' if found.Q_p is None else p_value(found.Q_p)}",
             ),
             ("I2, H2", f"{found.I2:.1f} %, {'–' if self.H2 is None else f'{self.H2:.4g}'}"),
             ("tau2", f"{found.tau2:.4g}" + ("" if found.tau2_ci is None else f" ({_between(found.tau2_ci)})")),
         ]
         if found.prediction is not None:
-            lines.append(("95 % prediction interval", _between(found.prediction)))
+            ends = (fixed(end, places) for end in found.prediction)
+            lines.append(("95 % prediction interval", " to ".join(ends)))
         if self.left_out:
             lines.append(("left out", ", ".join(self.left_out)))
         return lines
@@ -125,18 +135,15 @@ class Synthesis:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for place, heading in enumerate(("TRE", self.label, "se", "weight, %")):
             table.add_column(Text(heading), justify="right" if place else "left")
-        for name, b, s, w in zip(self.names, self.effects, self.ses, self.result.weights, strict=True):
-            table.add_row(Text(name), f"{b:.4g}", f"{s:.4g}", f"{w:.1f}")
+        for row in self._rows():
+            table.add_row(*map(Text, row))
         facts = Table.grid(padding=(0, 2))
         for name, value in self._lines():
             facts.add_row(Text(name), Text(value))
         return Group(table, facts)
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(name)}</td><td>{b:.4g}</td><td>{s:.4g}</td><td>{w:.1f}</td></tr>"
-            for name, b, s, w in zip(self.names, self.effects, self.ses, self.result.weights, strict=True)
-        )
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows())
         facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._lines())
         head = f"<tr><th>TRE</th><th>{escape(self.label)}</th><th>se</th><th>weight, %</th></tr>"
         return f'<div class="cinque-answer"><table>{head}{rows}</table><dl>{facts}</dl></div>'
@@ -167,7 +174,7 @@ def synthesise(
         else:
             found = {tre: _estimate(own, term) for tre, own in effects.per_tre.items()}
         if not any(found.values()):
-            raise _no_estimates(term, measure)
+            raise _no_estimates(term, measure, effects.per_tre)
     elif isinstance(effects, Mapping):
         if measure and ses is None:
             found = {tre: two_by_two.effect(counts, measure) for tre, counts in effects.items()}
@@ -190,12 +197,20 @@ def synthesise(
     return Synthesis(tuple(pairs), values, errors, label, left_out, made)
 
 
-def _no_estimates(term: str, measure: str) -> Refused:
+def _no_estimates(term: str, measure: str, per_tre: Mapping[str, Any]) -> Refused:
     if measure:
         return Refused(
             "no-site-estimates",
             "No TRE of this answer released the four counts of a table of two factors of two levels.",
             remedy="Ask for a table of two such factors.",
+        )
+    groups = (", ".join(group["levels"]) for own in per_tre.values() for group in own.get("groups") or ())
+    terms = dict.fromkeys([*(name for own in per_tre.values() for name in own.get("coef") or ()), *groups])
+    if any(terms):
+        return Refused(
+            "no-site-estimates",
+            f"No TRE of this answer released an estimate of its own for `{term}`.",
+            remedy=f"Name one of: {', '.join(f'`{name}`' for name in terms)}.",
         )
     return Refused(
         "no-site-estimates",

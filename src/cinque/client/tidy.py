@@ -82,13 +82,12 @@ def _entries(answer: Answer) -> Iterator[tuple[str, str, Entry]]:
     if answer.result is None:
         return
     # What a TRE's own values do not say again of the question: by which names their records are told apart.
-    shared = {
-        key: answer.result[key] for key in _QUESTION if key in answer.result and not of_records(answer.result[key])
-    }
+    values = answer.known
+    shared = {key: values[key] for key in _QUESTION if key in values and not of_records(values[key])}
     of = {tre: shared | own for tre, own in answer.per_tre.items()}
     by_part: dict[str, list[tuple[str, Entry]]] = {}
-    for tre, values in (*of.items(), (ALL, answer.result)):
-        for part, entries in parts(values).items():
+    for tre, found_of in (*of.items(), (ALL, values)):
+        for part, entries in parts(found_of).items():
             by_part.setdefault(part, []).extend((tre, entry) for entry in entries)
     for part, found in sorted(by_part.items(), key=lambda item: item[0] == BESIDE):
         for tre, entry in found:

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
+from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
+from cinque.client.digits import figures, is_interval
 from cinque.crate.wording import short
 
 if TYPE_CHECKING:
@@ -24,37 +26,13 @@ if TYPE_CHECKING:
 
 ALL = "all"
 _WIDE = 6  # TREs that have a column each; with more, each has a row
-_DIGITS = 6  # significant digits of a real number
 _FACTORS = ("factors", "by")  # where values name the columns whose levels a record lists
+_LINE = 100  # columns of a sentence
 _OVER = "pooled_over"
+_VALUE = "value"  # a figure whose record's words say what it is
+_WORDS = {"percent_missing": "missing, %", "ungrouped": "in no group"}  # headings that are no words
 
 Cell = tuple[str, bool]  # what is printed, and whether it is the suppressed form
-
-
-# ------------------------------------------------------------------------------------------------------- one figure
-def figure(value: Any) -> str:
-    """A figure as it is printed: 1,844 · 61.25 · `a..b` or `<t` where it was suppressed · – where there is nobody."""
-    if isinstance(value, Mapping) and value.get("suppressed") is True:
-        return _bounds(value.get("at_least"), value.get("at_most"))
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.{_DIGITS}g}"
-    if isinstance(value, list | tuple):
-        return ", ".join(map(figure, value))
-    return short(str(value))
-
-
-def _bounds(at_least: Any, at_most: Any) -> str:
-    if at_most is None:
-        return "suppressed" if at_least is None else f"≥{figure(at_least)}"
-    if at_least is None or (at_least == 0 and isinstance(at_most, int)):
-        return f"<{figure(at_most + 1)}" if isinstance(at_most, int) else f"≤{figure(at_most)}"
-    return f"{figure(at_least)}..{figure(at_most)}"
 
 
 # ---------------------------------------------------------------------------------------------- values -> sheets
@@ -134,7 +112,7 @@ def _record(item: Mapping[str, Any], factors: Sequence[str], members: Mapping[st
             labels.append((key, value))
         elif key == _OVER and isinstance(value, list):
             if members is not None and set(value) != members.keys():  # said where it is not everybody
-                figures["pooled over"] = ", ".join(members.get(tre, str(tre)) for tre in value) or "nobody"
+                figures["pooled over"] = ", ".join(sorted(members.get(tre, str(tre)) for tre in value)) or "nobody"
         elif isinstance(value, list) and value and all(isinstance(part, str) for part in value):
             if len(value) == len(factors):
                 labels += zip(factors, value, strict=True)
@@ -144,30 +122,45 @@ def _record(item: Mapping[str, Any], factors: Sequence[str], members: Mapping[st
 
 
 def _laid_out(whole: Sequence[Record], per_tre: Mapping[str, Sequence[Record]]) -> Sheet:
-    """TREs side by side where a record has one figure, below each other where it has several."""
+    """TREs side by side where a record has one figure, below each other where it has several; none where no TRE has
+    such figures of its own.
+    """
     labels = [name for name, _ in whole[0].labels]
-    figures = list(dict.fromkeys(name for record in whole for name in record.figures))
+    names = list(dict.fromkeys(name for record in whole for name in record.figures))
     found = {tre: {record.labels: record.figures for record in own} for tre, own in per_tre.items()}
-    rows: list[tuple[Cell, ...]] = []
-    if len(figures) == 1 and labels and len(found) <= _WIDE:
+    tres = any(records.get(record.labels) for records in found.values() for record in whole)
+    if len(names) == 1 and labels and tres and len(found) <= _WIDE:
+        rows = []
         for record in whole:
-            own = [records.get(record.labels, {}).get(figures[0], "") for records in found.values()]
-            rows.append((*_words(record), *map(_cell, (*own, record.figures.get(figures[0], "")))))
-        return Sheet(figures[0], (*labels, *found, ALL), len(labels), tuple(rows))
-    for record in whole:
-        for tre, records in (*found.items(), (ALL, {record.labels: record.figures})):
-            if own_figures := records.get(record.labels):
-                cells = [_cell(own_figures.get(name, "")) for name in figures]
-                rows.append((*_words(record), (short(tre), False), *cells))
-    return Sheet("", (*labels, "TRE", *figures), len(labels) + 1, tuple(rows))
+            own = [records.get(record.labels, {}).get(names[0], "") for records in found.values()]
+            of = record.labels[-1][1] if names[0] == _VALUE else names[0]
+            rows.append((*_words(record), *cells([*own, record.figures.get(names[0], "")], of)))
+        return Sheet("" if names[0] == _VALUE else names[0], (*labels, *found, ALL), len(labels), tuple(rows))
+    lines = [
+        (_words(record), tre, own)
+        for record in whole
+        for tre, records in (*(found.items() if tres else ()), (ALL, {record.labels: record.figures}))
+        if (own := records.get(record.labels))
+    ]
+    columns = [cells([own.get(name, "") for _, _, own in lines], name) for name in names]
+    said = [(*words, *([(short(tre), False)] if tres else [])) for words, tre, _ in lines]
+    rows = [(*words, *(column[place] for column in columns)) for place, words in enumerate(said)]
+    head = (*labels, *(["TRE"] if tres else []))
+    return Sheet("", (*head, *map(heading, names)), len(head), tuple(rows))
+
+
+def heading(name: str) -> str:
+    """A figure's name in words."""
+    return "95 % interval" if is_interval(name) else _WORDS.get(name, name)
 
 
 def _words(record: Record) -> tuple[Cell, ...]:
     return tuple((short(text), False) for _, text in record.labels)
 
 
-def _cell(value: Any) -> Cell:
-    return figure(value), isinstance(value, Mapping)
+def cells(values: Sequence[Any], name: str = "") -> list[Cell]:
+    """Figures of one name that are read together (client/digits.py)."""
+    return [(text, isinstance(value, Mapping)) for text, value in zip(figures(values, name), values, strict=True)]
 
 
 # ------------------------------------------------------------------------------------------------------------ words
@@ -177,9 +170,7 @@ def exactness(answer: Answer) -> str:
         if answer.pending:
             return "No figure has come back yet: there is no answer so far."
         return "Nobody released a figure: there is no answer."
-    used = answer.result.get("pooled_over", list(answer.names))
-    over = ", ".join(name for name in answer.answered if any(answer.names.get(tre, tre) == name for tre in used))
-    over = over or "nobody"
+    over = ", ".join(answer.pooled_over) or "nobody"
     if answer.result.get("method") == "site estimates":
         text = f"Approximate: each TRE's own estimates, combined; pooled over {over}."
     elif answer.exactness == "exact" and not answer.missing and not answer.pending:
@@ -212,14 +203,19 @@ def renderable(answer: Answer) -> RenderableType:
     """The answer in the terminal. Text is never read as markup."""
     parts: list[RenderableType] = [Text(short(answer.question), "bold"), ""]
     parts += [_table(sheet) for sheet in answer.sheets()]
+    parts += [_sentence(said, "yellow") for said in answer.warnings]
     parts.append(
-        Text(short(exactness(answer)), "green" if answer.exactness == "exact" and not answer.missing else "yellow")
+        _sentence(exactness(answer), "green" if answer.exactness == "exact" and not answer.missing else "yellow")
     )
     for title, rows in (("Not in it", _absent(answer)), ("Crates", _places(answer))):
         if rows:
             parts += ["", Text(title, "bold"), _pairs(rows)]
     parts += ["", Text(f"request {short(answer.request)}", "dim")]
     return Group(*parts)
+
+
+def _sentence(text: str, style: str) -> RenderableType:
+    return Constrain(Text(short(text), style), _LINE)
 
 
 def _table(sheet: Sheet) -> Table:
@@ -260,7 +256,7 @@ def html(answer: Answer) -> str:
     """The answer as HTML that needs nothing else; every text in it is escaped."""
     parts = [f'<div class="cinque-answer"><style>{_STYLE}</style>', f"<p><strong>{_safe(answer.question)}</strong></p>"]
     parts += [_html_table(sheet) for sheet in answer.sheets()]
-    parts.append(f"<p>{_safe(exactness(answer))}</p>")
+    parts += [f"<p>{_safe(said)}</p>" for said in (*answer.warnings, exactness(answer))]
     for title, rows in (("Not in it", _absent(answer)), ("Crates", _places(answer))):
         if rows:
             tag = "code" if title == "Crates" else "span"

@@ -22,7 +22,7 @@ from cinque.expr.tree import (
     Or,
     measure,
 )
-from cinque.model.datasets import ColumnType
+from cinque.model.datasets import ColumnType, listed
 
 _ARTICLES: dict[ColumnType, str] = {
     "integer": "an integer",
@@ -31,6 +31,7 @@ _ARTICLES: dict[ColumnType, str] = {
     "boolean": "true or false",
     "date": "a date",
 }
+_QUOTES = "Text stands in quotation marks, as in `sex == 'F'`."
 _NUMERIC = ("integer", "number")
 
 
@@ -126,7 +127,9 @@ class _Check:
 
     def unknown(self, column: Column) -> Refused:
         near = difflib.get_close_matches(column.name, list(self.columns), n=1)
-        remedy = f"Did you mean {name_to_text(near[0])}?" if near else "See the dataset's dictionary for its columns."
+        remedy = (
+            f"Did you mean {name_to_text(near[0])}?" if near else f"There are: {listed(list(self.columns))}. {_QUOTES}"
+        )
         return Refused(
             "filter-unknown-column",
             f"There is no column {name_to_text(column.name)}.{show(self.whole, column)}",

@@ -17,7 +17,7 @@ from rich.panel import Panel
 
 from cinque.analyses import registry
 from cinque.client.answer import Answer
-from cinque.client.asking import arguments
+from cinque.client.arguments import arguments
 from cinque.client.client import Client
 from cinque.client.home import ClientHome
 from cinque.errors import Unreadable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,12 @@ from cinque.model import CLOSED
 
 ColumnType = Literal["integer", "number", "text", "boolean", "date"]
 Openness = Literal["sensitive", "synthetic", "public"]
+_MANY = 20  # columns up to which all are named
+
+
+def listed(names: Sequence[str]) -> str:
+    """Columns by name, for who looks for one."""
+    return ", ".join(f"`{name}`" for name in names[:_MANY]) + (", …" if len(names) > _MANY else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +59,12 @@ class Dictionary:
                 return column
         import difflib
 
-        near = difflib.get_close_matches(name, [c.name for c in self.columns if not c.identifying], n=1)
+        usable = [c.name for c in self.columns if not c.identifying]
+        near = difflib.get_close_matches(name, usable, n=1)
         raise Refused(
             "unknown-column",
             f"Dataset `{self.dataset}` has no column `{name}`.",
-            remedy=f"Did you mean `{near[0]}`?" if near else "See the dataset's dictionary for its columns.",
+            remedy=f"Did you mean `{near[0]}`?" if near else f"It has: {listed(usable)}.",
         )
 
     def types(self) -> dict[str, ColumnType]:

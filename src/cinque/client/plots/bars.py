@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cinque.client.digits import figure as printed
 from cinque.client.plots.panels import panels
 from cinque.client.plots.style import BLUE, INK, PALETTE, QUIET, figure, label, quiet, title
 from cinque.client.records import bounds
-from cinque.client.view import figure as printed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

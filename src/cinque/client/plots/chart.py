@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from cinque.client.digits import figure as printed
 from cinque.client.plots.choose import (
     cells,
     curve_of_scores,
@@ -20,13 +21,11 @@ from cinque.client.plots.choose import (
 from cinque.client.plots.roc import middle, outline
 from cinque.client.plots.style import PALETTE
 from cinque.client.records import bounds, number
-from cinque.client.view import figure as printed
 from cinque.errors import Refused, Unavailable
 
 if TYPE_CHECKING:
     from cinque.client.answer import Answer
 
-_HALF: Final = 1.959963984540054
 _WIDTH: Final = 480
 _WHOLE: Final = ("one TRE", "all TREs")
 _KINDS: Final = ("curve", "roc", "coefficients", "histogram", "quantiles", "bars", "means", "people")
@@ -97,12 +96,11 @@ def _means(groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[s
     rows = []
     for group, by_tre in groups.items():
         for tre, one in by_tre.items():
-            mean, sd, n = (number(one.get(name)) for name in ("mean", "sd", "n"))
+            mean = number(one.get("mean"))
             if mean is not None:
-                half = _HALF * sd / math.sqrt(n) if sd is not None and n else 0.0
+                low, high = one["ends"] or (mean, mean)
                 words = f"{group}: {tre}" if group else tre
-                whole = _WHOLE[tre == "all"]
-                rows.append({"of": words, "value": mean, "low": mean - half, "high": mean + half, "whole": whole})
+                rows.append({"of": words, "value": mean, "low": low, "high": high, "whole": _WHOLE[tre == "all"]})
     return rows
 
 

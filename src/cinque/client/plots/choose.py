@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from cinque.client.digits import figure as printed
 from cinque.client.records import Entry, groups_of, number, parts
-from cinque.client.view import figure as printed
 from cinque.errors import Refused
 
 if TYPE_CHECKING:
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
     from cinque.client.answer import Answer
 
 INTERCEPT: Final = "(Intercept)"
-_RATIOS: Final = {"logit": "odds ratio", "log": "rate ratio", "cloglog": "hazard ratio"}
+_RATIOS: Final = {"logit": "odds ratio", "log": "ratio of means", "cloglog": "hazard ratio"}
+_LOGS: Final = {
+    "poisson": "rate ratio",
+    "quasipoisson": "rate ratio",
+    "binomial": "risk ratio",
+    "quasibinomial": "risk ratio",
+}
 
 
 def kind(values: Mapping[str, Any], term: str = "") -> str:
@@ -130,7 +137,10 @@ def ratio(values: Mapping[str, Any]) -> str | None:
     """What exp of a coefficient is; None where it is nothing that is used."""
     if isinstance(values.get("hazard_ratio"), Mapping) or "ties" in values:
         return "hazard ratio"
-    return _RATIOS.get(values.get("link") or "") or ("odds ratio" if values.get("family") == "binomial" else None)
+    link, family = values.get("link"), values.get("family")
+    if link == "log" and family in _LOGS:
+        return _LOGS[family]
+    return _RATIOS.get(link) if link else "odds ratio" if family == "binomial" else None
 
 
 def survival_curves(answer: Answer, by_tre: bool = False) -> dict[str, list[Entry]]:
@@ -181,13 +191,26 @@ def cells(answer: Answer, by_tre: bool = False) -> tuple[str, str, dict[str, dic
 
 
 def means(answer: Answer) -> dict[str, dict[str, dict[str, Any]]]:
-    """Group -> TRE or "all" -> n, mean and sd."""
+    """Group -> TRE or "all" -> mean, and `ends` of its 95 % interval by the t distribution, None where not known."""
     values = shown(answer)
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for tre, own in (*answer.per_tre.items(), ("all", values)):
-        for group in own.get("groups") or ():
-            found.setdefault(", ".join(group["levels"]), {})[tre] = group
+        groups = own.get("groups") or ()
+        for group, shape in zip(groups, own.get("shape") or [None] * len(groups), strict=True):
+            ends = _ends(group) if shape is None else shape.get("ci")
+            known = ends if isinstance(ends, list | tuple) and None not in map(number, ends) else None
+            found.setdefault(", ".join(group["levels"]), {})[tre] = {"mean": group.get("mean"), "ends": known}
     return found
+
+
+def _ends(group: Mapping[str, Any]) -> tuple[float, float] | None:
+    from cinque.stats.distributions import t_quantile
+
+    mean, sd, n = (number(group.get(name)) for name in ("mean", "sd", "n"))
+    if mean is None or sd is None or n is None or n < 2:
+        return None
+    half = t_quantile(0.975, n - 1) * sd / math.sqrt(n)
+    return mean - half, mean + half
 
 
 def histogram_panels(answer: Answer, by_tre: bool = False) -> dict[str, tuple[list[Any], str]]:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from cinque.client.digits import figure as printed
 from cinque.client.plots.style import INK, PALETTE, QUIET, figure, label, quiet
 from cinque.client.records import Entry, bounds
-from cinque.client.view import figure as printed
 from cinque.sdc.figures import is_suppressed
 
 if TYPE_CHECKING:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cinque.client.plots.style import BLUE, INK, PALETTE, QUIET, beside, figure, interval, label, quiet, written
 from cinque.client.records import number
+from cinque.errors import Refused
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_HALF = 1.959963984540054
 _NAMED = {"0.5": "median", "0.25": "lower quartile", "0.75": "upper quartile"}
 
 
@@ -20,6 +19,10 @@ def quantiles(rows: Sequence[Mapping[str, Any]], across: str) -> Figure:
     """A row for each quantile, of each group: a bar where it lies, a dot where it is known, an arrow where an end is
     not.
     """
+    if all(row["at_least"] is row["at_most"] is row["value"] is None for row in rows):
+        raise Refused(
+            "no-figures", "No end of any quantile is known: there is nothing to draw.", remedy="See `.warnings`."
+        )
     made = figure(6.8, 0.4 * len(rows) + 1.1)
     axes = made.add_subplot()
     ends = [end for row in rows for end in (row["at_least"], row["at_most"], row["value"]) if end is not None]
@@ -60,7 +63,7 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def means(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], across: str) -> Figure:
-    """A block for each group, a row in it for each TRE and for all. `groups`: group -> TRE or "all" -> n, mean, sd."""
+    """A block for each group, a row in it for each TRE and for all. `groups`: group -> TRE or "all" -> mean, ends."""
     rows = [(group, tre, found) for group, by_tre in groups.items() for tre, found in by_tre.items()]
     made = figure(7.4, 0.3 * len(rows) + 0.18 * len(groups) + 1.1)
     axes = made.add_subplot()
@@ -70,21 +73,16 @@ def means(groups: Mapping[str, Mapping[str, Mapping[str, Any]]], across: str) ->
         if turn and group != rows[turn - 1][0]:
             y -= 0.6
             axes.axhline(y + 0.8, color=QUIET, linewidth=0.5)
-        mean, sd, n = (number(found.get(name)) for name in ("mean", "sd", "n"))
+        mean, ends = number(found.get("mean")), found["ends"]
         whole = tre == "all"
         colour = PALETTE[1] if whole else BLUE
         if mean is None:
             texts.append("suppressed" if isinstance(found.get("mean"), Mapping) else "–")
         else:
-            half = _HALF * sd / math.sqrt(n) if sd is not None and n else None
-            if half is not None:
-                axes.plot(
-                    [mean - half, mean + half], [y, y], color=INK if not whole else colour, linewidth=1.4, zorder=2
-                )
+            if ends is not None:
+                axes.plot(ends, [y, y], color=INK if not whole else colour, linewidth=1.4, zorder=2)
             axes.scatter([mean], [y], s=42, marker="D" if whole else "s", color=colour, zorder=3)
-            texts.append(
-                written(mean, 0) if half is None else interval(lambda value: value, mean, (mean - half, mean + half))
-            )
+            texts.append(written(mean, 0) if ends is None else interval(lambda value: value, mean, ends))
         names.append(f"{label(group)}: {tre}" if group and whole else tre)
         places.append(y)
         y -= 1.0
