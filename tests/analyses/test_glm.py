@@ -502,7 +502,7 @@ def test_as_many_cases_as_controls_at_every_site_end_no_session(formula: str) ->
 
 def test_a_site_whose_dictionary_lacks_a_level_is_in_the_fit_where_zeros_are_suppressed() -> None:
     parts = {"all": ROWS, "two": ROWS[ROWS.g != "c"]}
-    asked = {"formula": "case ~ x + g", "family": "binomial"}
+    asked: dict[str, Any] = {"formula": "case ~ x + g", "family": "binomial"}
     told = models(ANALYSIS, parts, TEN, levels={"two": ("a", "b")}, **asked)[0].values
     assert told["pooled_over"] == ["all", "two"]
     assert models(ANALYSIS, parts, TEN, **asked)[0].values["pooled_over"] == ["all"]
