@@ -32,8 +32,8 @@ DATASET = "people"
 
 
 def rows(name: str) -> dict[str, list[Any]]:
-    """The table of a TRE: some people have two rows."""
-    persons = [i for i in range(PEOPLE[name]) for _ in range(1 + i % 2)]
+    """The table of a TRE: every second one of its people has three rows."""
+    persons = [i for i in range(PEOPLE[name]) for _ in range(1 + 2 * (i % 2))]
     return {
         "id": [1000 + i for i in persons],
         "town": [TOWNS[i % 3] for i in persons],

@@ -93,7 +93,7 @@ class QuantilesAnswer(Answer):
         if values is None:
             return []
         rows, by = values["quantiles"], values.get("by") or []
-        ends = cells([[row["at_least"], row["at_most"]] for row in rows], "interval")
+        ends = cells([list(_interval(row)) for row in rows], "interval")
         columns = (
             cells([row["value"] for row in rows]),
             [

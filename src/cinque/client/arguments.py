@@ -25,7 +25,7 @@ _KINDS: Final[dict[Any, str]] = {str: "text", bool: "True or False", int: "a who
 
 
 def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters as JSON: a single name where several are meant becomes a list of one, numpy's numbers and pandas'
+    """Parameters as JSON: a single value where several are meant becomes a list of one, numpy's numbers and pandas'
     columns become numbers and lists, None is left out. Raises Refused for what has no such form.
     """
     hints = _hints(analysis)
@@ -35,7 +35,7 @@ def arguments(analysis: Analysis[Any], given: Mapping[str, Any]) -> dict[str, An
             continue
         plain = _plain(analysis, name, value)
         several = name in hints and typing.get_origin(hints[name]) is tuple
-        found[name] = [plain] if several and isinstance(plain, str) else plain
+        found[name] = [plain] if several and isinstance(plain, str | int | float) else plain
     return found
 
 
