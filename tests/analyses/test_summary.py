@@ -16,7 +16,7 @@ import cinque
 from cinque.analyses import registry
 from cinque.analyses.analysis import Released, Result
 from cinque.analyses.work import parameters_of
-from cinque.client.answer import SummaryAnswer
+from cinque.client.answers_summary import SummaryAnswer
 from cinque.errors import Refused
 from cinque.sdc.figures import is_suppressed
 from tests.analyses.tres import OPEN, TEN, a_source, ask, released, sources

@@ -23,6 +23,7 @@ from cinque.analyses import crossed, filters
 from cinque.analyses.analysis import History, Partial, Released, Step
 from cinque.analyses.combine import count, exact_ids, members_of
 from cinque.analyses.factors import malformed
+from cinque.analyses.halves import Span, halved, spans
 from cinque.errors import Refused
 from cinque.expr import Expr
 from cinque.model.datasets import Dictionary
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 BINS: Final = 32
 MOST: Final = 256  # ranges of all numbers together: as many as disclosure control judges in seconds
 TABLE: Final = 6
-
-Span = tuple[int, int]  # the first range, and the one after the last
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def counts(source: Source, ranges: Ranges, where: str | None) -> Partial:
     values = {"n": n, "missing": missing}
     for place, own in enumerate(found):
         below = np.concatenate([[0], np.cumsum(own)])
-        values |= {_id(place, (i, j)): int(below[j] - below[i]) for i, j in _spans(ranges.bins)}
+        values |= {_id(place, (i, j)): int(below[j] - below[i]) for i, j in spans(ranges.bins)[1:]}
     return Partial({"variables": list(ranges.variables), "round": 1}, dict(values), {"people": values})
 
 
@@ -107,8 +106,8 @@ def figures(ranges: Ranges, partial: Partial) -> Figures:
     relations = []
     for place in range(len(ranges.variables)):
         whole = (0, ranges.bins)
-        for span in [whole, *_spans(ranges.bins)]:
-            if halves := _halved(span):
+        for span in spans(ranges.bins):
+            if halves := halved(span):
                 total = "n" if span == whole else _id(place, span)
                 relations.append(Relation(total, tuple(_id(place, half) for half in halves)))
     return Figures(tuple(Figure(id, "Frequencies", n) for id, n in people.items()), tuple(relations))
@@ -246,14 +245,14 @@ def consistent(ranked: Ranked, tre: str, released: Released, size: int) -> None:
 
 
 def _read(ranges: Ranges, released: Released) -> dict[str, Any]:
-    ids = [_id(place, span) for place in range(len(ranges.variables)) for span in _spans(ranges.bins)]
+    ids = [_id(place, span) for place in range(len(ranges.variables)) for span in spans(ranges.bins)[1:]]
     exact_ids(released, ["n", "missing", *ids])
     if released.shape != {"variables": list(ranges.variables), "round": 1}:
         raise malformed()
     found = {id: count(released, id) for id in released.figures}
     for place in range(len(ranges.variables)):
-        for span in [(0, ranges.bins), *_spans(ranges.bins)]:
-            each = [found["n" if one == (0, ranges.bins) else _id(place, one)] for one in (span, *_halved(span))]
+        for span in spans(ranges.bins):
+            each = [found["n" if one == (0, ranges.bins) else _id(place, one)] for one in (span, *halved(span))]
             if len(each) > 1 and not any(map(is_suppressed, each)) and each[0] != each[1] + each[2]:
                 raise malformed()
     return found
@@ -261,7 +260,7 @@ def _read(ranges: Ranges, released: Released) -> dict[str, Any]:
 
 def _used(known: Mapping[str, Mapping[str, Any]], place: int, span: Span) -> Iterator[Span]:
     """The finest ranges that every TRE released, each with its other half."""
-    halves = _halved(span)
+    halves = halved(span)
     if halves and all(not is_suppressed(each[_id(place, half)]) for each in known.values() for half in halves):
         for half in halves:
             yield from _used(known, place, half)
@@ -271,21 +270,6 @@ def _used(known: Mapping[str, Mapping[str, Any]], place: int, span: Span) -> Ite
 
 def _count(released: Mapping[str, Any], place: int, span: Span, bins: int) -> int:
     return int(released["n"] if span == (0, bins) else released[_id(place, span)])
-
-
-def _spans(bins: int) -> list[Span]:
-    """Every range and half but all of them together, which is n, each before its own halves."""
-    found = list(_halved((0, bins)))
-    for span in found:  # which grows
-        found += _halved(span)
-    return found
-
-
-def _halved(span: Span) -> tuple[Span, ...]:
-    """The two halves; none of a single range."""
-    i, j = span
-    middle = (i + j) // 2
-    return ((i, middle), (middle, j)) if j - i > 1 else ()
 
 
 def _id(place: int, span: Span) -> str:

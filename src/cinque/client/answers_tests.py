@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cinque.client.answer import Answer, described
+from cinque.client.answer import Answer
+from cinque.client.answers_summary import described
 
 # What is printed, by its key, and in which words; what an analysis has not is left out.
 _TEST: Final = (

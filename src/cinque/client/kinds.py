@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from cinque.client.answer import Answer, CountAnswer, SummaryAnswer, TableAnswer
+from cinque.client.answer import Answer, CountAnswer, TableAnswer
 from cinque.client.answers_association import MatrixAnswer
 from cinque.client.answers_description import HistogramAnswer, MissingAnswer, QuantilesAnswer, TableOneAnswer
 from cinque.client.answers_models import ModelAnswer
 from cinque.client.answers_roc import RocAnswer
+from cinque.client.answers_summary import SummaryAnswer
 from cinque.client.answers_survival import CoxAnswer, CurveAnswer, LogrankAnswer
 from cinque.client.answers_tests import OddsAnswer, TestAnswer
 
