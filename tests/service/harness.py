@@ -21,8 +21,8 @@ from cinque.analyses import package, registry
 from cinque.analyses.analysis import Analysis
 from cinque.client.answer import Answer
 from cinque.client.client import Client
-from cinque.client.client import Request as Asked
 from cinque.client.home import ClientHome
+from cinque.client.request import Request as Asked
 from cinque.crate import dsse, phases
 from cinque.crate.cards import HubCard, Members, PersonCard, TreCard, read_card
 from cinque.crate.check import check, load_for_check

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cinque.client.client import Request as Asked
+from cinque.client.request import Request as Asked
 from cinque.crate import dsse
 from cinque.crate.cards import issue_card, issue_person_card
 from cinque.crate.keys import KeyRing, SigningKey

@@ -16,7 +16,7 @@ from random import Random
 import pytest
 
 from cinque.client.answer import Answer, CountAnswer, recompute
-from cinque.client.client import Request
+from cinque.client.request import Request
 from cinque.crate.release import read_release
 from cinque.crate.verify import verify
 from cinque.errors import Unavailable

@@ -25,8 +25,9 @@ from cinque.cli.terminal import (
 )
 
 if TYPE_CHECKING:
-    from cinque.client.client import Client, Request
+    from cinque.client.client import Client
     from cinque.client.home import RequestFolder
+    from cinque.client.request import Request
     from cinque.wire.messages import RequestStatus
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A request's id, or its first characters.")]

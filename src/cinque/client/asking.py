@@ -11,7 +11,8 @@ from cinque.analyses import registry
 from cinque.analyses.analysis import Analysis, asked_fields
 from cinque.client.answer import Answer
 from cinque.client.arguments import arguments, missing_parameter, nearest, unknown_parameter
-from cinque.client.client import Client, Request
+from cinque.client.client import Client
+from cinque.client.request import Request
 from cinque.errors import Refused
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from cinque.crate.wording import short
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from cinque.client.client import Request
+    from cinque.client.request import Request
     from cinque.wire.messages import RequestStatus
 
 Seen = Callable[["RequestStatus"], None]
